@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/addr.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+bool addr_parse(const char *text, uint16_t port, union addr *ret_addr)
+{
+	union addr addr = { 0 };
+
+	if (inet_pton(AF_INET, text, &addr.v4.sin_addr) == 1)
+		addr.sa.sa_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &addr.v6.sin6_addr) == 1)
+		addr.sa.sa_family = AF_INET6;
+	else
+		return false;
+	addr_set_port(&addr, port);
+	*ret_addr = addr;
+	return true;
+}
+
+const char *addr_text(const union addr *addr, char text[ADDR_TEXT_MAX])
+{
+	size_t n;
+	const uint8_t *bytes = addr_bytes(addr, &n);
+
+	if (!bytes || !inet_ntop(addr->sa.sa_family, bytes, text, ADDR_TEXT_MAX))
+		strcpy(text, "-");
+	return text;
+}
+
+uint16_t addr_port(const union addr *addr)
+{
+	return ntohs(addr->sa.sa_family == AF_INET6 ? addr->v6.sin6_port : addr->v4.sin_port);
+}
+
+void addr_set_port(union addr *addr, uint16_t port)
+{
+	if (addr->sa.sa_family == AF_INET6)
+		addr->v6.sin6_port = htons(port);
+	else
+		addr->v4.sin_port = htons(port);
+}
+
+socklen_t addr_len(const union addr *addr)
+{
+	return addr->sa.sa_family == AF_INET6 ? sizeof(addr->v6) : sizeof(addr->v4);
+}
+
+const uint8_t *addr_bytes(const union addr *addr, size_t *ret_n)
+{
+	switch (addr->sa.sa_family) {
+	case AF_INET:
+		*ret_n = sizeof(addr->v4.sin_addr);
+		return (const uint8_t *)&addr->v4.sin_addr;
+	case AF_INET6:
+		*ret_n = sizeof(addr->v6.sin6_addr);
+		return (const uint8_t *)&addr->v6.sin6_addr;
+	default:
+		*ret_n = 0;
+		return NULL;
+	}
+}
+
+bool addr_equal(const union addr *a, const union addr *b)
+{
+	size_t an, bn;
+	const uint8_t *ab = addr_bytes(a, &an), *bb = addr_bytes(b, &bn);
+
+	return an == bn && (an == 0 || memcmp(ab, bb, an) == 0) && addr_port(a) == addr_port(b);
+}
