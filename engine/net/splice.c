@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "net/splice.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	SHARE = 1 << 20,   /* bytes one direction may move before others have their turn */
+	CHUNK = 64 * 1024, /* a pipe's default size; more was measured to give nothing */
+};
+
+static void pipe_close(struct pipe *pipe)
+{
+	close(pipe->read);
+	close(pipe->write);
+}
+
+void pipe_pool_deinit(struct pipe_pool *pool)
+{
+	while (pool->n > 0)
+		pipe_close(&pool->spare[--pool->n]);
+}
+
+static bool pipe_borrow(struct splice *splice, struct pipe_pool *pool)
+{
+	int fds[2];
+
+	if (splice->has_pipe)
+		return true;
+	if (pool->n > 0) {
+		splice->pipe = pool->spare[--pool->n];
+	} else {
+		if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0)
+			return false;
+		splice->pipe = (struct pipe){ .read = fds[0], .write = fds[1] };
+	}
+	splice->has_pipe = true;
+	return true;
+}
+
+static void pipe_return(struct splice *splice, struct pipe_pool *pool)
+{
+	if (!splice->has_pipe)
+		return;
+	if (splice->in_pipe == 0 && pool->n < sizeof(pool->spare) / sizeof(pool->spare[0]))
+		pool->spare[pool->n++] = splice->pipe;
+	else
+		pipe_close(&splice->pipe);
+	splice->has_pipe = false;
+	splice->in_pipe = 0;
+}
+
+void splice_deinit(struct splice *splice, struct pipe_pool *pool)
+{
+	pipe_return(splice, pool);
+}
+
+/* Moves up to n bytes; clears *ready when the socket's side would block. */
+static ssize_t move(int from, int to, size_t n, bool *ready)
+{
+	ssize_t r;
+
+	if (!*ready)
+		return -EAGAIN;
+	do {
+		r = splice(from, NULL, to, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	} while (r < 0 && errno == EINTR);
+	if (r >= 0)
+		return r;
+	if (errno == EAGAIN)
+		*ready = false;
+	return -errno;
+}
+
+/*
+ * The pipe is filled only when it is empty. So a splice into it can never find it full, and EAGAIN
+ * always speaks of the socket.
+ */
+enum splice_result splice_move(struct splice *splice, struct pipe_pool *pool, struct sock *from,
+			       struct sock *to, int *ret_errno)
+{
+	for (size_t moved = 0; moved < SHARE;) {
+		ssize_t r;
+
+		if (splice->in_pipe == 0 && !splice->is_ended && from->readable) {
+			if (!pipe_borrow(splice, pool))
+				return SPLICE_NO_PIPE;
+			r = move(from->fd, splice->pipe.write, CHUNK, &from->readable);
+			if (r < 0 && r != -EAGAIN) {
+				*ret_errno = (int)-r;
+				return SPLICE_READ_ERROR;
+			}
+			splice->is_ended = r == 0;
+			splice->in_pipe = r > 0 ? (size_t)r : 0;
+		}
+		if (splice->in_pipe == 0) {
+			pipe_return(splice, pool);
+			break;
+		}
+		r = move(splice->pipe.read, to->fd, splice->in_pipe, &to->writable);
+		if (r == -EAGAIN)
+			return SPLICE_WAIT;
+		if (r < 0) {
+			*ret_errno = (int)-r;
+			return SPLICE_WRITE_ERROR;
+		}
+		splice->in_pipe -= (size_t)r;
+		splice->bytes += (uint64_t)r;
+		moved += (size_t)r;
+	}
+	if (splice->in_pipe > 0 || (from->readable && !splice->is_ended))
+		return SPLICE_AGAIN;
+	if (splice->is_ended && !splice->is_shut) {
+		(void)shutdown(to->fd, SHUT_WR);
+		splice->is_shut = true;
+	}
+	return splice->is_ended ? SPLICE_ENDED : SPLICE_WAIT;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_NET_SPLICE_H
+#define POSTERN_NET_SPLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/sock.h"
+
+/*
+ * One direction of a passed connection: socket to pipe to socket by splice(2), so that no byte
+ * enters this process. The pipe is lent from a pool only while bytes are in it: an idle connection
+ * costs its two sockets and nothing else.
+ */
+
+struct pipe {
+	int read;
+	int write;
+};
+
+/* Spare pipes of one loop. All zero is empty and ready. */
+struct pipe_pool {
+	struct pipe spare[64];
+	unsigned n;
+};
+
+void pipe_pool_deinit(struct pipe_pool *pool);
+
+struct splice {
+	struct pipe pipe;
+	bool has_pipe;
+	size_t in_pipe;  /* bytes read and not yet written */
+	bool is_ended;   /* the reading side has seen the end */
+	bool is_shut;    /* and it was told to the writing side */
+	uint64_t bytes;  /* written, in all */
+};
+
+enum splice_result {
+	SPLICE_WAIT,       /* nothing to do until an event */
+	SPLICE_AGAIN,      /* the share of this turn is used up */
+	SPLICE_ENDED,      /* everything was carried over, the end included */
+	SPLICE_READ_ERROR, /* *ret_errno: of the reading side */
+	SPLICE_WRITE_ERROR,
+	SPLICE_NO_PIPE,    /* out of descriptors */
+};
+
+enum splice_result splice_move(struct splice *splice, struct pipe_pool *pool, struct sock *from,
+			       struct sock *to, int *ret_errno);
+
+/* Gives the pipe back; with bytes in it, it is closed instead. */
+void splice_deinit(struct splice *splice, struct pipe_pool *pool);
+
+#endif
