@@ -18,7 +18,7 @@ enum {
 	ADDR_TEXT_MAX = INET6_ADDRSTRLEN, /* room for addr_text(), its NUL included */
 };
 
-/* Reads a numeric address without port ("192.0.2.1", "2001:db8::1"). False: not one; *ret_addr untouched. */
+/* Reads a numeric address without port ("192.0.2.1", "2001:db8::1"). False: it is not one. */
 bool addr_parse(const char *text, uint16_t port, union addr *ret_addr);
 
 /* Writes the address without its port; returns `text`. */

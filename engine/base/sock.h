@@ -13,12 +13,12 @@
  * lowers it. So interest never has to be changed, and nobody calls the kernel to hear EAGAIN twice.
  */
 struct sock {
-	int fd;        /* -1: none */
-	uint8_t kind;  /* the owner's own tag, for the switch that takes events apart */
+	int fd;       /* -1: none */
+	uint8_t kind; /* the owner's own tag, for the switch that takes events apart */
 	bool readable;
 	bool writable;
-	bool ended;    /* the peer will send no more (FIN, or worse) */
-	bool broken;   /* reset, or shut both ways */
+	bool ended;  /* the peer will send no more (FIN, or worse) */
+	bool broken; /* reset, or shut both ways */
 };
 
 #define SOCK_NONE ((struct sock){ .fd = -1 })

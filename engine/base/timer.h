@@ -25,7 +25,7 @@ struct timer {
 struct wheel {
 	struct timer slots[WHEEL_SLOTS]; /* list heads */
 	struct timer expired;            /* list head of what wheel_pop() gives out */
-	uint64_t tick;                   /* every slot up to this tick was emptied of what was due */
+	uint64_t tick; /* every slot up to this tick was emptied of what was due */
 	unsigned n_set;
 };
 
@@ -38,7 +38,7 @@ void timer_clear(struct wheel *wheel, struct timer *timer);
 /* The next timer whose time has come, cleared; NULL when there is none. */
 struct timer *wheel_pop(struct wheel *wheel, uint64_t now);
 
-/* Milliseconds that a loop may sleep, -1 for ever. May be early, is never late by more than a tick. */
+/* Milliseconds that a loop may sleep, -1 for ever. May be early; late by at most a tick. */
 int wheel_sleep(const struct wheel *wheel, uint64_t now);
 
 #endif

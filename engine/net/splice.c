@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 enum {
-	SHARE = 1 << 20,   /* bytes one direction may move before others have their turn */
+	SHARE = 16,        /* pipes one direction may move before others have their turn */
 	CHUNK = 64 * 1024, /* a pipe's default size; more was measured to give nothing */
 };
 
@@ -78,28 +78,30 @@ static ssize_t move(int from, int to, size_t n, bool *ready)
  * The pipe is filled only when it is empty. So a splice into it can never find it full, and EAGAIN
  * always speaks of the socket.
  */
-enum splice_result splice_move(struct splice *splice, struct pipe_pool *pool, struct sock *from,
-			       struct sock *to, int *ret_errno)
+static enum splice_result fill(struct splice *splice, struct pipe_pool *pool, struct sock *from,
+			       int *ret_errno)
 {
-	for (size_t moved = 0; moved < SHARE;) {
-		ssize_t r;
+	ssize_t r;
 
-		if (splice->in_pipe == 0 && !splice->is_ended && from->readable) {
-			if (!pipe_borrow(splice, pool))
-				return SPLICE_NO_PIPE;
-			r = move(from->fd, splice->pipe.write, CHUNK, &from->readable);
-			if (r < 0 && r != -EAGAIN) {
-				*ret_errno = (int)-r;
-				return SPLICE_READ_ERROR;
-			}
-			splice->is_ended = r == 0;
-			splice->in_pipe = r > 0 ? (size_t)r : 0;
-		}
-		if (splice->in_pipe == 0) {
-			pipe_return(splice, pool);
-			break;
-		}
-		r = move(splice->pipe.read, to->fd, splice->in_pipe, &to->writable);
+	if (splice->in_pipe > 0 || splice->is_ended || !from->readable)
+		return SPLICE_WAIT;
+	if (!pipe_borrow(splice, pool))
+		return SPLICE_NO_PIPE;
+	r = move(from->fd, splice->pipe.write, CHUNK, &from->readable);
+	if (r < 0 && r != -EAGAIN) {
+		*ret_errno = (int)-r;
+		return SPLICE_READ_ERROR;
+	}
+	splice->is_ended = r == 0;
+	splice->in_pipe = r > 0 ? (size_t)r : 0;
+	return SPLICE_WAIT;
+}
+
+static enum splice_result drain(struct splice *splice, struct sock *to, int *ret_errno)
+{
+	while (splice->in_pipe > 0) {
+		ssize_t r = move(splice->pipe.read, to->fd, splice->in_pipe, &to->writable);
+
 		if (r == -EAGAIN)
 			return SPLICE_WAIT;
 		if (r < 0) {
@@ -108,13 +110,35 @@ enum splice_result splice_move(struct splice *splice, struct pipe_pool *pool, st
 		}
 		splice->in_pipe -= (size_t)r;
 		splice->bytes += (uint64_t)r;
-		moved += (size_t)r;
 	}
-	if (splice->in_pipe > 0 || (from->readable && !splice->is_ended))
-		return SPLICE_AGAIN;
-	if (splice->is_ended && !splice->is_shut) {
+	return SPLICE_AGAIN;
+}
+
+static enum splice_result finish(struct splice *splice, struct sock *to)
+{
+	if (!splice->is_ended)
+		return SPLICE_WAIT;
+	if (!splice->is_shut)
 		(void)shutdown(to->fd, SHUT_WR);
-		splice->is_shut = true;
+	splice->is_shut = true;
+	return SPLICE_ENDED;
+}
+
+enum splice_result splice_move(struct splice *splice, struct pipe_pool *pool, struct sock *from,
+			       struct sock *to, int *ret_errno)
+{
+	for (unsigned i = 0; i < SHARE; i++) {
+		enum splice_result result = fill(splice, pool, from, ret_errno);
+
+		if (result != SPLICE_WAIT)
+			return result;
+		if (splice->in_pipe == 0) {
+			pipe_return(splice, pool);
+			return finish(splice, to);
+		}
+		result = drain(splice, to, ret_errno);
+		if (result != SPLICE_AGAIN)
+			return result;
 	}
-	return splice->is_ended ? SPLICE_ENDED : SPLICE_WAIT;
+	return SPLICE_AGAIN;
 }

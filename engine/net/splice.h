@@ -30,10 +30,10 @@ void pipe_pool_deinit(struct pipe_pool *pool);
 struct splice {
 	struct pipe pipe;
 	bool has_pipe;
-	size_t in_pipe;  /* bytes read and not yet written */
-	bool is_ended;   /* the reading side has seen the end */
-	bool is_shut;    /* and it was told to the writing side */
-	uint64_t bytes;  /* written, in all */
+	size_t in_pipe; /* bytes read and not yet written */
+	bool is_ended;  /* the reading side has seen the end */
+	bool is_shut;   /* and it was told to the writing side */
+	uint64_t bytes; /* written, in all */
 };
 
 enum splice_result {
@@ -42,7 +42,7 @@ enum splice_result {
 	SPLICE_ENDED,      /* everything was carried over, the end included */
 	SPLICE_READ_ERROR, /* *ret_errno: of the reading side */
 	SPLICE_WRITE_ERROR,
-	SPLICE_NO_PIPE,    /* out of descriptors */
+	SPLICE_NO_PIPE, /* out of descriptors */
 };
 
 enum splice_result splice_move(struct splice *splice, struct pipe_pool *pool, struct sock *from,

@@ -5,11 +5,11 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-#ifndef IPV6_TRANSPARENT
-#define IPV6_TRANSPARENT 75 /* linux/in6.h, which cannot stand beside netinet/in.h */
-#endif
-
-enum { BACKLOG = 4096 };
+enum {
+	BACKLOG = 4096,
+	/* IPV6_TRANSPARENT of linux/in6.h, which cannot stand beside netinet/in.h. */
+	TRANSPARENT_IPV6 = 75,
+};
 
 static int option(int fd, int level, int name, int value)
 {
@@ -19,7 +19,7 @@ static int option(int fd, int level, int name, int value)
 static int transparent(int fd, const union addr *addr)
 {
 	if (addr->sa.sa_family == AF_INET6)
-		return option(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1);
+		return option(fd, IPPROTO_IPV6, TRANSPARENT_IPV6, 1);
 	return option(fd, IPPROTO_IP, IP_TRANSPARENT, 1);
 }
 

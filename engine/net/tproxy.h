@@ -19,7 +19,7 @@
  */
 int tproxy_listen(const union addr *addr, uint32_t mark);
 
-/* -EADDRINUSE when somebody else listens there already: SO_REUSEPORT would share the port silently. */
+/* -EADDRINUSE when somebody listens there already: SO_REUSEPORT would share the port silently. */
 int tproxy_probe_port(const union addr *addr);
 
 /* Accepts one connection: its peer, and the address it was meant for. The descriptor or -errno. */
