@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tls/certificate.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static void name_text(const X509_NAME *name, char *text, size_t size)
+{
+	/* RFC 2253 with everything outside printable ASCII escaped, but for whole UTF-8 letters. */
+	unsigned long flags = XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB;
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *bytes;
+	long n;
+
+	text[0] = '\0';
+	if (!bio)
+		return;
+	if (X509_NAME_print_ex(bio, name, 0, flags) >= 0) {
+		n = BIO_get_mem_data(bio, &bytes);
+		snprintf(text, size, "%.*s", (int)n, bytes);
+	}
+	BIO_free(bio);
+}
+
+static void hex_text(const uint8_t *bytes, size_t n, char *text, size_t size)
+{
+	text[0] = '\0';
+	for (size_t i = 0; i < n && 2 * i + 3 <= size; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void time_text(const ASN1_TIME *time, char text[CERTIFICATE_TIME_SIZE])
+{
+	struct tm tm;
+
+	text[0] = '\0';
+	if (ASN1_TIME_to_tm(time, &tm))
+		strftime(text, CERTIFICATE_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+static void san_text(const GENERAL_NAME *name, char text[CERTIFICATE_SAN_SIZE])
+{
+	const ASN1_STRING *value = name->d.ia5;
+	int n;
+
+	text[0] = '\0';
+	if (name->type == GEN_DNS || name->type == GEN_EMAIL || name->type == GEN_URI) {
+		n = ASN1_STRING_length(value);
+		snprintf(text, CERTIFICATE_SAN_SIZE, "%.*s", n,
+			 (const char *)ASN1_STRING_get0_data(value));
+	} else if (name->type == GEN_IPADD) {
+		n = ASN1_STRING_length(name->d.iPAddress);
+		if (n == 4 || n == 16)
+			inet_ntop(n == 4 ? AF_INET : AF_INET6,
+				  ASN1_STRING_get0_data(name->d.iPAddress), text,
+				  CERTIFICATE_SAN_SIZE);
+	}
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < 0x20 || (unsigned char)*at >= 0x7f)
+			*at = '?'; /* an IA5String has no business with them */
+}
+
+static void read_sans(const X509 *x509, struct certificate *certificate)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+	int n = sk_GENERAL_NAME_num(names);
+
+	certificate->n_sans = n > 0 ? (unsigned)n : 0;
+	for (int i = 0; i < n && i < CERTIFICATE_SANS_MAX; i++)
+		san_text(sk_GENERAL_NAME_value(names, i), certificate->sans[i]);
+	GENERAL_NAMES_free(names);
+}
+
+int certificate_read(struct der der, struct certificate *ret_certificate)
+{
+	const uint8_t *at = der.bytes;
+	X509 *x509 = d2i_X509(NULL, &at, (long)der.n);
+	const ASN1_INTEGER *serial;
+	uint8_t digest[32];
+
+	if (!x509)
+		return -EBADMSG;
+	memset(ret_certificate, 0, sizeof(*ret_certificate));
+	name_text(X509_get_subject_name(x509), ret_certificate->subject, CERTIFICATE_NAME_SIZE);
+	name_text(X509_get_issuer_name(x509), ret_certificate->issuer, CERTIFICATE_NAME_SIZE);
+	serial = X509_get0_serialNumber(x509);
+	hex_text(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial),
+		 ret_certificate->serial, sizeof(ret_certificate->serial));
+	certificate_digest(der, digest);
+	hex_text(digest, sizeof(digest), ret_certificate->fingerprint, CERTIFICATE_SHA256_SIZE);
+	time_text(X509_get0_notBefore(x509), ret_certificate->not_before);
+	time_text(X509_get0_notAfter(x509), ret_certificate->not_after);
+	read_sans(x509, ret_certificate);
+	X509_free(x509);
+	return 0;
+}
+
+void certificate_digest(struct der der, uint8_t ret_digest[32])
+{
+	if (!EVP_Digest(der.bytes, der.n, ret_digest, NULL, EVP_sha256(), NULL))
+		memset(ret_digest, 0, 32);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_TLS_CERTIFICATE_H
+#define POSTERN_TLS_CERTIFICATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One certificate or key in DER, borrowed. */
+struct der {
+	const uint8_t *bytes;
+	size_t n;
+};
+
+enum {
+	CERTIFICATE_NAME_SIZE = 512,
+	CERTIFICATE_SANS_MAX = 32,
+	CERTIFICATE_SAN_SIZE = 256,
+	CERTIFICATE_SHA256_SIZE = 65, /* hexadecimal */
+	CERTIFICATE_TIME_SIZE = 21,   /* 2026-11-22T19:00:00Z */
+};
+
+/* What the log says of a certificate. Text has no control characters; what is too long is cut. */
+struct certificate {
+	char subject[CERTIFICATE_NAME_SIZE]; /* RFC 2253 */
+	char issuer[CERTIFICATE_NAME_SIZE];
+	char serial[64]; /* hexadecimal */
+	char fingerprint[CERTIFICATE_SHA256_SIZE];
+	char not_before[CERTIFICATE_TIME_SIZE]; /* "" when unreadable */
+	char not_after[CERTIFICATE_TIME_SIZE];
+	unsigned n_sans; /* in the certificate; at most CERTIFICATE_SANS_MAX kept */
+	char sans[CERTIFICATE_SANS_MAX][CERTIFICATE_SAN_SIZE];
+};
+
+/* 0; -EBADMSG when it does not parse; -ENOMEM. */
+int certificate_read(struct der der, struct certificate *ret_certificate);
+
+/* SHA-256 of any bytes. */
+void certificate_digest(struct der der, uint8_t ret_digest[32]);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS
+#include "tls/downstream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls/mbed.h"
+
+enum {
+	RECORD_HEADER = 5,
+	EARLY_DATA_MAX = 1 << 20, /* of 0-RTT bytes that are skipped */
+};
+
+/*
+ * A client that resumes a session of the real server may send 0-RTT data under a key that is not
+ * ours. RFC 8446 section 4.2.10 lets a server skip it; mbedTLS does so only up to the limit of the
+ * session, which for a ticket it does not know is zero. Here, before anything is read, is the one
+ * place to raise it.
+ */
+static int allow_early_data_to_be_skipped(mbedtls_ssl_context *ssl)
+{
+	ssl->session_negotiate->max_early_data_size = EARLY_DATA_MAX;
+	return 0;
+}
+
+/* The hello as one record, whatever records it came in. */
+static int prefix_hello(struct session *session, const struct downstream_offer *offer)
+{
+	size_t n = offer->message_length;
+	uint8_t *bytes = malloc(RECORD_HEADER + n);
+
+	if (!bytes)
+		return -ENOMEM;
+	bytes[0] = MBEDTLS_SSL_MSG_HANDSHAKE;
+	bytes[1] = 3;
+	bytes[2] = 1;
+	bytes[3] = (uint8_t)(n >> 8);
+	bytes[4] = (uint8_t)n;
+	memcpy(bytes + RECORD_HEADER, offer->message, n);
+	session->prefix = bytes;
+	session->prefix_length = RECORD_HEADER + n;
+	return 0;
+}
+
+/*
+ * TLS 1.3: the very suite that the server chose, so that the client is shown no other strength.
+ * TLS 1.2, where the suite also names the leaf's key: the client's own list, in its order.
+ */
+static void offer_suites(struct session *session, const struct downstream_offer *offer)
+{
+	unsigned kept = 0;
+
+	if (offer->upstream->version == MBEDTLS_SSL_VERSION_TLS1_3) {
+		session->suites[kept++] = offer->upstream->suite;
+	} else {
+		for (unsigned i = 0; i < offer->hello->n_suites && kept < MBED_SUITES_MAX; i++)
+			if (mbedtls_ssl_ciphersuite_from_id(offer->hello->suites[i]))
+				session->suites[kept++] = offer->hello->suites[i];
+	}
+	session->suites[kept] = 0;
+	mbedtls_ssl_conf_ciphersuites(&session->conf, session->suites);
+}
+
+static int configure(struct session *session, const struct downstream_offer *offer)
+{
+	mbedtls_ssl_config *conf = &session->conf;
+	mbedtls_ssl_protocol_version version = offer->upstream->version;
+
+	mbedtls_ssl_conf_min_tls_version(conf, version);
+	mbedtls_ssl_conf_max_tls_version(conf, version);
+	mbedtls_ssl_conf_cert_cb(conf, allow_early_data_to_be_skipped);
+	offer_suites(session, offer);
+	if (offer->upstream->alpn) {
+		snprintf(session->alpn_text, sizeof(session->alpn_text), "%s",
+			 offer->upstream->alpn);
+		session->alpn[0] = session->alpn_text;
+		if (mbedtls_ssl_conf_alpn_protocols(conf, session->alpn))
+			return -ENOMEM;
+	}
+	/* The library only reads the chain and the key, though it takes them as non-const. */
+	if (mbedtls_ssl_conf_own_cert(conf, (mbedtls_x509_crt *)&offer->leaf->chain,
+				      offer->leaf->key))
+		return -ENOMEM;
+	return prefix_hello(session, offer);
+}
+
+int downstream_new(struct sock *sock, struct tls_random *random,
+		   const struct downstream_offer *offer, struct session **ret_session)
+{
+	struct session *session = mbed_session_new(sock, random, MBEDTLS_SSL_IS_SERVER);
+	int r = session ? configure(session, offer) : -ENOMEM;
+
+	if (r == 0)
+		r = mbed_session_start(session);
+	if (r < 0) {
+		session_free(session);
+		return r;
+	}
+	*ret_session = session;
+	return 0;
+}
+
+enum downstream_result downstream_handshake(struct session *session)
+{
+	for (;;) {
+		switch (mbed_step(session)) {
+		case MBED_STEP_ON:
+			break;
+		case MBED_STEP_WAIT:
+			return DOWNSTREAM_WAIT;
+		case MBED_STEP_OVER:
+			return DOWNSTREAM_READY;
+		case MBED_STEP_ALERT:
+		case MBED_STEP_VERSION:
+			return DOWNSTREAM_ALERT;
+		case MBED_STEP_CLOSED:
+			return DOWNSTREAM_CLOSED;
+		case MBED_STEP_RESET:
+			return DOWNSTREAM_RESET;
+		case MBED_STEP_REQUEST:
+		case MBED_STEP_TOO_LARGE:
+		case MBED_STEP_CERTIFICATE:
+		case MBED_STEP_ERROR:
+			return DOWNSTREAM_TLS_ERROR;
+		}
+	}
+}

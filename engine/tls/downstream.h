@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_TLS_DOWNSTREAM_H
+#define POSTERN_TLS_DOWNSTREAM_H
+
+#include "tls/hello.h"
+#include "tls/leaf.h"
+#include "tls/session.h"
+
+/*
+ * Our handshake with the client, in the server's place: with the version, the suite (TLS 1.3) and
+ * the protocol that the server chose, and a forged leaf.
+ */
+
+enum downstream_result {
+	DOWNSTREAM_WAIT,
+	DOWNSTREAM_READY,
+	DOWNSTREAM_ALERT, /* the client refused: session_alert() */
+	DOWNSTREAM_CLOSED,
+	DOWNSTREAM_RESET,
+	DOWNSTREAM_TLS_ERROR,
+};
+
+enum {
+	DOWNSTREAM_HELLO_MAX = 16384, /* mbedTLS reads no larger handshake message */
+};
+
+struct downstream_offer {
+	const struct hello *hello; /* the client's; borrowed during the call */
+	const uint8_t *message; /* the same as a handshake message, see hello_message(); copied */
+	size_t message_length;  /* at most DOWNSTREAM_HELLO_MAX */
+	const struct session_facts *upstream; /* borrowed during the call */
+	const struct leaf *leaf;              /* borrowed as long as the session lives */
+};
+
+/* 0 or -ENOMEM. The hello's bytes were already taken off the socket. */
+int downstream_new(struct sock *sock, struct tls_random *random,
+		   const struct downstream_offer *offer, struct session **ret_session);
+
+enum downstream_result downstream_handshake(struct session *session);
+
+#endif

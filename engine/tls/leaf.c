@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tls/leaf.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/reader.h"
+#include "tls/mbed.h"
+
+struct leaf_keys {
+	struct {
+		mbedtls_pk_context pair;
+		uint8_t *public; /* by OPENSSL_malloc */
+		int public_length;
+	} of[N_LEAF_KEYS];
+};
+
+/* Made by libcrypto, which does it in a tenth of mbedTLS's time, and handed over as DER. */
+static bool key_make(struct leaf_keys *keys, enum leaf_key key, struct tls_random *random)
+{
+	EVP_PKEY *made = key == LEAF_KEY_EC ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048);
+	uint8_t *private = NULL;
+	int n = made ? i2d_PrivateKey(made, &private) : -1;
+	bool is_made = false;
+
+	if (n > 0) {
+		keys->of[key].public_length = i2d_PUBKEY(made, &keys->of[key].public);
+		is_made = keys->of[key].public_length > 0 &&
+			  mbedtls_pk_parse_key(&keys->of[key].pair, private, (size_t)n, NULL, 0,
+					       mbedtls_ctr_drbg_random, &random->drbg) == 0;
+		OPENSSL_clear_free(private, (size_t)n);
+	}
+	EVP_PKEY_free(made);
+	return is_made;
+}
+
+struct leaf_keys *leaf_keys_new(void)
+{
+	struct leaf_keys *keys = calloc(1, sizeof(*keys));
+	struct tls_random *random = tls_random_new();
+	bool is_made = keys && random;
+
+	for (enum leaf_key key = 0; keys && key < N_LEAF_KEYS; key++)
+		mbedtls_pk_init(&keys->of[key].pair);
+	for (enum leaf_key key = 0; is_made && key < N_LEAF_KEYS; key++)
+		is_made = key_make(keys, key, random);
+	tls_random_free(random);
+	if (is_made)
+		return keys;
+	leaf_keys_free(keys);
+	return NULL;
+}
+
+void leaf_keys_free(struct leaf_keys *keys)
+{
+	if (!keys)
+		return;
+	for (enum leaf_key key = 0; key < N_LEAF_KEYS; key++) {
+		mbedtls_pk_free(&keys->of[key].pair);
+		OPENSSL_free(keys->of[key].public);
+	}
+	free(keys);
+}
+
+struct der leaf_keys_public(const struct leaf_keys *keys, enum leaf_key key)
+{
+	return (struct der){ .bytes = keys->of[key].public,
+			     .n = (size_t)keys->of[key].public_length };
+}
+
+static bool offers_ecdsa_suite(const struct hello *hello)
+{
+	for (unsigned i = 0; i < hello->n_suites; i++) {
+		const char *name = mbedtls_ssl_get_ciphersuite_name(hello->suites[i]);
+
+		if (strstr(name, "-ECDHE-ECDSA-"))
+			return true;
+	}
+	return false;
+}
+
+enum leaf_key leaf_key_for(const struct hello *hello, uint16_t version)
+{
+	bool signs = hello_offers(&hello->signature_algorithms,
+				  MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256);
+
+	if (version == MBEDTLS_SSL_VERSION_TLS1_3)
+		return signs ? LEAF_KEY_EC : LEAF_KEY_RSA;
+	return signs && offers_ecdsa_suite(hello) &&
+			       hello_offers(&hello->groups, MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1)
+		       ? LEAF_KEY_EC
+		       : LEAF_KEY_RSA;
+}
+
+struct leaf *leaf_new(const struct leaf_keys *keys, enum leaf_key key, const uint8_t *chain,
+		      size_t n)
+{
+	struct leaf *leaf = calloc(1, sizeof(*leaf));
+	struct reader r = reader_of(chain, n);
+
+	if (!leaf)
+		return NULL;
+	leaf->n_refs = 1;
+	/* mbedTLS takes a context it only reads as non-const. */
+	leaf->key = (mbedtls_pk_context *)&keys->of[key].pair;
+	mbedtls_x509_crt_init(&leaf->chain);
+	do {
+		struct reader der = reader_vector(&r, 3);
+
+		if (!reader_ok(&r) ||
+		    mbedtls_x509_crt_parse_der(&leaf->chain, der.at, reader_left(&der)) != 0) {
+			leaf_unref(leaf);
+			return NULL;
+		}
+	} while (reader_left(&r) > 0);
+	return leaf;
+}
+
+struct leaf *leaf_ref(struct leaf *leaf)
+{
+	leaf->n_refs++;
+	return leaf;
+}
+
+void leaf_unref(struct leaf *leaf)
+{
+	if (!leaf || --leaf->n_refs > 0)
+		return;
+	mbedtls_x509_crt_free(&leaf->chain);
+	free(leaf);
+}

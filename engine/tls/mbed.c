@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * How mbedTLS is driven.
+ *
+ * The handshake is stepped, never run: between two steps the library's state and the message in
+ * hand can be looked at. That is how the CertificateRequest is seen: when the step out of state
+ * CERTIFICATE_REQUEST leaves a message of type 13 in hand, the server has asked, and nothing but
+ * our ClientHello has been sent. (If it did not ask, the message in hand is the next one, and
+ * stepping on costs nothing.) The same look gives the group of the key exchange, which no public
+ * function tells.
+ *
+ * The socket is asked through sock.h, so that what would block lowers the socket's flag and the
+ * loop raises it. `prefix` lets the downstream side receive a ClientHello that was peeked and
+ * re-framed before it receives from the socket.
+ *
+ * Private members used, all of mbedtls_ssl_context: state, in_msg, in_msgtype, in_hslen, in_buf,
+ * out_buf, out_msg, out_left.
+ */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS
+#include "tls/mbed.h"
+
+#include <errno.h>
+#include <mbedtls/error.h>
+#include <mbedtls/net_sockets.h>
+#include <mbedtls/x509.h>
+#include <psa/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls/serverhello.h"
+
+enum {
+	HANDSHAKE_HEADER = 4,
+	/* Both buffers begin with an 8-byte counter and a 5-byte record header. */
+	FIRST_MESSAGE = 13,
+};
+
+int tls_init(void)
+{
+	return psa_crypto_init() == PSA_SUCCESS ? 0 : -EIO;
+}
+
+void tls_deinit(void)
+{
+	mbedtls_psa_crypto_free();
+}
+
+struct tls_random *tls_random_new(void)
+{
+	struct tls_random *random = calloc(1, sizeof(*random));
+
+	if (!random)
+		return NULL;
+	mbedtls_entropy_init(&random->entropy);
+	mbedtls_ctr_drbg_init(&random->drbg);
+	if (mbedtls_ctr_drbg_seed(&random->drbg, mbedtls_entropy_func, &random->entropy, NULL, 0)) {
+		tls_random_free(random);
+		return NULL;
+	}
+	return random;
+}
+
+void tls_random_free(struct tls_random *random)
+{
+	if (!random)
+		return;
+	mbedtls_ctr_drbg_free(&random->drbg);
+	mbedtls_entropy_free(&random->entropy);
+	free(random);
+}
+
+/* --- the socket, as the library sees it --- */
+
+static int receive(void *context, unsigned char *bytes, size_t n)
+{
+	struct session *session = context;
+	size_t left = session->prefix_length - session->prefix_taken;
+	ssize_t r;
+
+	if (left > 0) {
+		n = n < left ? n : left;
+		memcpy(bytes, session->prefix + session->prefix_taken, n);
+		session->prefix_taken += n;
+		return (int)n;
+	}
+	r = sock_recv(session->sock, bytes, n);
+	if (r == -EAGAIN)
+		return MBEDTLS_ERR_SSL_WANT_READ;
+	if (r < 0) {
+		session->socket_error = (int)-r;
+		return MBEDTLS_ERR_NET_RECV_FAILED;
+	}
+	session->is_at_end = r == 0;
+	return (int)r;
+}
+
+static int transmit(void *context, const unsigned char *bytes, size_t n)
+{
+	struct session *session = context;
+	ssize_t r = sock_send(session->sock, bytes, n);
+
+	if (r == -EAGAIN)
+		return MBEDTLS_ERR_SSL_WANT_WRITE;
+	if (r < 0) {
+		session->socket_error = (int)-r;
+		return MBEDTLS_ERR_NET_SEND_FAILED;
+	}
+	return (int)r;
+}
+
+struct session *mbed_session_new(struct sock *sock, struct tls_random *random, int endpoint)
+{
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return NULL;
+	session->sock = sock;
+	mbedtls_ssl_init(&session->ssl);
+	mbedtls_ssl_config_init(&session->conf);
+	if (mbedtls_ssl_config_defaults(&session->conf, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM,
+					MBEDTLS_SSL_PRESET_DEFAULT)) {
+		session_free(session);
+		return NULL;
+	}
+	/*
+	 * The chain is judged by verify.c, in full and with a reason; the library checks, whatever
+	 * this says, that the server holds the certificate's key.
+	 */
+	mbedtls_ssl_conf_authmode(&session->conf, MBEDTLS_SSL_VERIFY_NONE);
+	mbedtls_ssl_conf_rng(&session->conf, mbedtls_ctr_drbg_random, &random->drbg);
+	return session;
+}
+
+int mbed_session_start(struct session *session)
+{
+	if (mbedtls_ssl_setup(&session->ssl, &session->conf))
+		return -ENOMEM;
+	mbedtls_ssl_set_bio(&session->ssl, session, transmit, receive, NULL);
+	return 0;
+}
+
+void session_free(struct session *session)
+{
+	if (!session)
+		return;
+	mbedtls_ssl_free(&session->ssl);
+	mbedtls_ssl_config_free(&session->conf);
+	certreq_deinit(&session->request);
+	free(session->prefix);
+	free(session);
+}
+
+/* --- the handshake --- */
+
+static const uint8_t *message_body(const struct session *session, uint8_t type, size_t *ret_n)
+{
+	const mbedtls_ssl_context *ssl = &session->ssl;
+
+	if (ssl->in_msgtype != MBEDTLS_SSL_MSG_HANDSHAKE || !ssl->in_msg ||
+	    ssl->in_msg[0] != type || ssl->in_hslen < HANDSHAKE_HEADER)
+		return NULL;
+	*ret_n = ssl->in_hslen - HANDSHAKE_HEADER;
+	return ssl->in_msg + HANDSHAKE_HEADER;
+}
+
+/*
+ * The same for what this side, as a server, has just written. In TLS 1.3 the ServerHello is the
+ * first of several messages that leave together, and out_msg already points behind it.
+ */
+static const uint8_t *written_body(const struct session *session, uint8_t type, size_t *ret_n)
+{
+	const mbedtls_ssl_context *ssl = &session->ssl;
+	const uint8_t *message =
+		type == MBEDTLS_SSL_HS_SERVER_HELLO ? ssl->out_buf + FIRST_MESSAGE : ssl->out_msg;
+
+	if (message[0] != type)
+		return NULL;
+	*ret_n = (size_t)message[1] << 16 | (size_t)message[2] << 8 | message[3];
+	if (*ret_n > MBEDTLS_SSL_OUT_CONTENT_LEN - HANDSHAKE_HEADER)
+		return NULL;
+	return message + HANDSHAKE_HEADER;
+}
+
+static void note_group(struct session *session, int state)
+{
+	bool is_server = mbedtls_ssl_conf_get_endpoint(&session->conf) == MBEDTLS_SSL_IS_SERVER;
+	const uint8_t *(*body_of)(const struct session *, uint8_t, size_t *) =
+		is_server ? written_body : message_body;
+	const uint8_t *body;
+	uint16_t group = 0;
+	size_t n;
+
+	if (state == MBEDTLS_SSL_SERVER_HELLO) {
+		body = body_of(session, MBEDTLS_SSL_HS_SERVER_HELLO, &n);
+		group = body ? serverhello_group(body, n) : 0;
+	} else if (state == MBEDTLS_SSL_SERVER_KEY_EXCHANGE) {
+		body = body_of(session, MBEDTLS_SSL_HS_SERVER_KEY_EXCHANGE, &n);
+		group = body ? serverkeyexchange_group(body, n) : 0;
+	}
+	if (group != 0)
+		session->group = group;
+}
+
+static enum mbed_step note_request(struct session *session)
+{
+	size_t n;
+	const uint8_t *body = message_body(session, MBEDTLS_SSL_HS_CERTIFICATE_REQUEST, &n);
+
+	if (!body)
+		return MBED_STEP_ON;
+	session->is_request_seen = true;
+	if (certreq_parse(body, n, session_facts(session).version, &session->request) < 0)
+		return MBED_STEP_ERROR;
+	return MBED_STEP_REQUEST;
+}
+
+/* The library gave up on a message that cannot fit; what was it? */
+static enum mbed_step too_large(struct session *session, int state)
+{
+	const mbedtls_ssl_context *ssl = &session->ssl;
+
+	if (session->is_request_seen || state != MBEDTLS_SSL_CERTIFICATE_REQUEST ||
+	    ssl->in_buf[FIRST_MESSAGE] != MBEDTLS_SSL_HS_CERTIFICATE_REQUEST)
+		return MBED_STEP_TOO_LARGE;
+	session->is_request_seen = true;
+	return MBED_STEP_REQUEST;
+}
+
+/* X.509 and public-key errors; the library adds a low-level code to a high-level one. */
+static bool is_certificate_error(int error)
+{
+	int high = -error & 0xff80;
+
+	return (high >= -MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE &&
+		high <= -MBEDTLS_ERR_X509_FATAL_ERROR) ||
+	       (high >= -MBEDTLS_ERR_PK_BUFFER_TOO_SMALL && high <= -MBEDTLS_ERR_PK_ALLOC_FAILED) ||
+	       error == MBEDTLS_ERR_SSL_BAD_CERTIFICATE ||
+	       error == MBEDTLS_ERR_SSL_PK_TYPE_MISMATCH;
+}
+
+static void note_error(struct session *session, int error)
+{
+	if (session->socket_error != 0)
+		snprintf(session->error, sizeof(session->error), "%s",
+			 strerror(session->socket_error));
+	else
+		mbedtls_strerror(error, session->error, sizeof(session->error));
+}
+
+static enum mbed_step step_failed(struct session *session, int state, int error)
+{
+	mbedtls_ssl_context *ssl = &session->ssl;
+
+	note_error(session, error);
+	if (session->socket_error != 0)
+		return MBED_STEP_RESET;
+	if (error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
+		session->alert = ssl->in_msg[1];
+		return session->alert == MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION ? MBED_STEP_VERSION
+										: MBED_STEP_ALERT;
+	}
+	if (error == MBEDTLS_ERR_SSL_CONN_EOF || error == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
+		return MBED_STEP_CLOSED;
+	if (error == MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION)
+		return MBED_STEP_VERSION;
+	if (ssl->in_hslen > MBED_MESSAGE_MAX)
+		return too_large(session, state);
+	return is_certificate_error(error) ? MBED_STEP_CERTIFICATE : MBED_STEP_ERROR;
+}
+
+enum mbed_step mbed_step(struct session *session)
+{
+	int state = session->ssl.state;
+	int r;
+
+	if (mbedtls_ssl_is_handshake_over(&session->ssl))
+		return MBED_STEP_OVER;
+	r = mbedtls_ssl_handshake_step(&session->ssl);
+	if (r == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE)
+		return MBED_STEP_WAIT;
+	if (r != 0 && r != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+		return step_failed(session, state, r);
+	note_group(session, state);
+	if (state == MBEDTLS_SSL_CERTIFICATE_REQUEST && !session->is_request_seen)
+		return note_request(session);
+	return MBED_STEP_ON;
+}
+
+/* --- after it --- */
+
+static enum session_io io_failed(struct session *session, int error)
+{
+	switch (error) {
+	case MBEDTLS_ERR_SSL_WANT_READ:
+	case MBEDTLS_ERR_SSL_WANT_WRITE:
+		return SESSION_WAIT;
+	case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
+		session->is_closed = true;
+		return SESSION_CLOSED;
+	case 0:
+	case MBEDTLS_ERR_SSL_CONN_EOF:
+		return SESSION_TRUNCATED;
+	case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
+		session->alert = session->ssl.in_msg[1];
+		return SESSION_ALERT;
+	default:
+		note_error(session, error);
+		return session->socket_error ? SESSION_RESET : SESSION_ERROR;
+	}
+}
+
+/* After close_notify nothing counts but the FIN (RFC 8446 section 6.1). */
+static enum session_io await_fin(struct session *session)
+{
+	uint8_t ignored[512];
+	ssize_t r;
+
+	do {
+		r = sock_recv(session->sock, ignored, sizeof(ignored));
+	} while (r > 0);
+	if (r == 0)
+		return SESSION_TRUNCATED;
+	return r == -EAGAIN ? SESSION_WAIT : SESSION_RESET;
+}
+
+enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, size_t *ret_n)
+{
+	int r;
+
+	if (session->is_at_end)
+		return SESSION_TRUNCATED;
+	if (session->is_closed)
+		return await_fin(session);
+	do {
+		r = mbedtls_ssl_read(&session->ssl, bytes, n);
+	} while (r == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET);
+	if (r <= 0)
+		return io_failed(session, r);
+	*ret_n = (size_t)r;
+	return SESSION_OK;
+}
+
+enum session_io session_write(struct session *session, const uint8_t *bytes, size_t n,
+			      size_t *ret_n)
+{
+	int r = mbedtls_ssl_write(&session->ssl, bytes, n);
+
+	if (r < 0)
+		return io_failed(session, r);
+	*ret_n = (size_t)r;
+	return SESSION_OK;
+}
+
+enum session_io session_close_notify(struct session *session)
+{
+	for (;;) {
+		/* With output pending the library only flushes, and says nothing of closing. */
+		bool is_pending = session->ssl.out_left != 0;
+		int r;
+
+		if (session->is_notified && !is_pending)
+			return SESSION_OK;
+		r = mbedtls_ssl_close_notify(&session->ssl);
+		if (!is_pending)
+			session->is_notified = true;
+		if (r < 0)
+			return io_failed(session, r);
+	}
+}
+
+/* The library's "TLS1-3-AES-128-GCM-SHA256" is "TLS_AES_128_GCM_SHA256" everywhere else. */
+static void cipher_text(int suite, char text[SESSION_CIPHER_SIZE])
+{
+	const char *name = mbedtls_ssl_get_ciphersuite_name(suite);
+
+	text[0] = '\0';
+	if (suite == 0)
+		return;
+	if (strncmp(name, "TLS1-3-", 7) == 0)
+		name += 7;
+	else if (strncmp(name, "TLS-", 4) == 0)
+		name += 4;
+	snprintf(text, SESSION_CIPHER_SIZE, "TLS_%s", name);
+	for (char *at = text; *at; at++)
+		if (*at == '-')
+			*at = '_';
+}
+
+struct session_facts session_facts(const struct session *session)
+{
+	const mbedtls_ssl_context *ssl = &session->ssl;
+	int suite = mbedtls_ssl_get_ciphersuite_id_from_ssl(ssl);
+	struct session_facts facts = {
+		.version = (uint16_t)mbedtls_ssl_get_version_number(ssl),
+		.suite = (uint16_t)suite,
+		.group = session->group,
+		.alpn = mbedtls_ssl_get_alpn_protocol(ssl),
+	};
+
+	cipher_text(suite, facts.cipher);
+	return facts;
+}
+
+uint8_t session_alert(const struct session *session)
+{
+	return session->alert;
+}
+
+const char *session_error(const struct session *session)
+{
+	return session->error;
+}

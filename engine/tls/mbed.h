@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_TLS_MBED_H
+#define POSTERN_TLS_MBED_H
+
+/*
+ * What upstream.c and downstream.c share about mbedTLS, and the only place that looks at its
+ * private members. Private to this folder.
+ */
+
+#include <mbedtls/ctr_drbg.h>
+#include <mbedtls/entropy.h>
+#include <mbedtls/ssl.h>
+
+#include "tls/certreq.h"
+#include "tls/hello.h"
+#include "tls/session.h"
+
+struct tls_random {
+	mbedtls_entropy_context entropy;
+	mbedtls_ctr_drbg_context drbg;
+};
+
+struct leaf {
+	unsigned n_refs;
+	mbedtls_x509_crt chain;
+	mbedtls_pk_context *key; /* one of the engine's leaf keys; borrowed */
+};
+
+enum {
+	MBED_ALPN_MAX = 16,
+	MBED_SUITES_MAX = 128,
+	MBED_MESSAGE_MAX = MBEDTLS_SSL_IN_CONTENT_LEN, /* a handshake message cannot be larger */
+};
+
+/*
+ * The lists that an mbedtls_ssl_config only points to. They stand here, one set per session,
+ * because each client offers something else and everything is mirrored.
+ */
+struct session {
+	mbedtls_ssl_context ssl;
+	mbedtls_ssl_config conf;
+	struct sock *sock;
+	int suites[MBED_SUITES_MAX + 1];
+	uint16_t groups[HELLO_LIST_MAX + 1];
+	uint16_t signature_algorithms[HELLO_LIST_MAX + 1];
+	const char *alpn[MBED_ALPN_MAX + 1];
+	char alpn_text[HELLO_ALPN_MAX];
+	uint8_t *prefix; /* bytes to be received before those of the socket; owned */
+	size_t prefix_length;
+	size_t prefix_taken;
+	uint16_t group;         /* seen in the handshake */
+	bool is_request_seen;   /* a CertificateRequest was reported */
+	struct certreq request; /* what it said */
+	uint8_t alert;
+	int socket_error; /* errno of the last failed call on the socket */
+	bool is_at_end;   /* the peer's FIN was seen */
+	bool is_closed;   /* the peer's close_notify was seen */
+	bool is_notified; /* ours was sent, or is buffered */
+	char error[128];
+};
+
+struct session *mbed_session_new(struct sock *sock, struct tls_random *random, int endpoint);
+
+/* After the lists in session->conf are final. 0 or -ENOMEM. */
+int mbed_session_start(struct session *session);
+
+/* What one handshake step led to. */
+enum mbed_step {
+	MBED_STEP_ON, /* go on */
+	MBED_STEP_WAIT,
+	MBED_STEP_OVER,    /* the handshake is complete */
+	MBED_STEP_REQUEST, /* a CertificateRequest is in session->request; stepping on is allowed */
+	MBED_STEP_TOO_LARGE,   /* a message beyond MBED_MESSAGE_MAX */
+	MBED_STEP_CERTIFICATE, /* a certificate that cannot be handled */
+	MBED_STEP_VERSION,     /* the peer speaks another version */
+	MBED_STEP_CLOSED,
+	MBED_STEP_RESET,
+	MBED_STEP_ALERT,
+	MBED_STEP_ERROR,
+};
+
+enum mbed_step mbed_step(struct session *session);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_TLS_SESSION_H
+#define POSTERN_TLS_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/sock.h"
+
+/*
+ * One TLS session over one socket, after its handshake: the plaintext goes in and out here. Made by
+ * upstream_new() or downstream_new(). Used by one thread. The socket is borrowed and never closed.
+ */
+struct session;
+
+enum { SESSION_CIPHER_SIZE = 64 };
+
+/* What both handshakes agree on, for the log and for mirroring. */
+struct session_facts {
+	uint16_t version; /* 0x0303, 0x0304; 0: not negotiated */
+	uint16_t group;   /* NamedGroup of the key exchange; 0: none (RSA, DHE) or not known yet */
+	uint16_t suite;   /* 0: not negotiated */
+	char cipher[SESSION_CIPHER_SIZE]; /* IANA name of the suite; "": not negotiated */
+	const char *alpn;                 /* the protocol chosen; NULL: none */
+};
+
+enum session_io {
+	SESSION_OK,
+	SESSION_WAIT,      /* for an event on the socket */
+	SESSION_CLOSED,    /* the peer sent close_notify */
+	SESSION_TRUNCATED, /* the peer's FIN came without it */
+	SESSION_RESET,     /* the connection was reset, or another socket error */
+	SESSION_ALERT,     /* the peer sent a fatal alert: session_alert() */
+	SESSION_ERROR,     /* the peer broke TLS: session_error() */
+};
+
+/* At most n bytes of plaintext; *ret_n is set with SESSION_OK. */
+enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, size_t *ret_n);
+
+/*
+ * Writes some of the bytes; *ret_n is set with SESSION_OK. After SESSION_WAIT the next call must
+ * begin with the same bytes: a record made of them is already on its way.
+ */
+enum session_io session_write(struct session *session, const uint8_t *bytes, size_t n,
+			      size_t *ret_n);
+
+/* Sends what is still buffered and close_notify; nothing may be written afterwards. */
+enum session_io session_close_notify(struct session *session);
+
+struct session_facts session_facts(const struct session *session);
+
+/* The last fatal alert received. */
+uint8_t session_alert(const struct session *session);
+/* What broke, as text for the log: "ssl: ..."; "" when nothing did. */
+const char *session_error(const struct session *session);
+
+void session_free(struct session *session);
+
+/* The random generator of one thread's sessions. */
+struct tls_random;
+
+/* Once per process, before any session. 0 or -EIO. */
+int tls_init(void);
+void tls_deinit(void);
+/* NULL when no entropy can be had. */
+struct tls_random *tls_random_new(void);
+void tls_random_free(struct tls_random *random);
+
+#endif

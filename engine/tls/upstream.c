@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tls/upstream.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "tls/mbed.h"
+
+/* Codes of the client's list that are in ours, in the client's order. Returns how many. */
+static unsigned common_codes(const uint16_t *offered, unsigned n, const uint16_t *known,
+			     uint16_t *ret_codes)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		for (const uint16_t *code = known; *code; code++)
+			if (*code == offered[i])
+				ret_codes[kept++] = offered[i];
+	ret_codes[kept] = 0;
+	return kept;
+}
+
+static unsigned common_groups(const struct hello *hello, uint16_t *ret_groups)
+{
+	static const uint16_t known[] = {
+		MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+		MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+		MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+		MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
+		MBEDTLS_SSL_IANA_TLS_GROUP_X448,
+		MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE2048,
+		MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE3072,
+		MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE4096,
+		0,
+	};
+
+	return common_codes(hello->groups.at, hello->groups.n, known, ret_groups);
+}
+
+static unsigned common_signatures(const struct hello *hello, uint16_t *ret_algorithms)
+{
+	static const uint16_t known[] = {
+		MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+		MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+		MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
+		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+		0,
+	};
+
+	return common_codes(hello->signature_algorithms.at, hello->signature_algorithms.n, known,
+			    ret_algorithms);
+}
+
+static bool is_tls13_suite(int suite)
+{
+	return suite >> 8 == 0x13;
+}
+
+/* Suites both know, of the versions that are offered at all. */
+static unsigned common_suites(const struct hello *hello, int *ret_suites)
+{
+	bool has_12 = hello_version_min(hello) <= MBEDTLS_SSL_VERSION_TLS1_2;
+	bool has_13 = hello_version_max(hello) >= MBEDTLS_SSL_VERSION_TLS1_3;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < hello->n_suites && kept < MBED_SUITES_MAX; i++) {
+		int suite = hello->suites[i];
+
+		if ((is_tls13_suite(suite) ? has_13 : has_12) &&
+		    mbedtls_ssl_ciphersuite_from_id(suite))
+			ret_suites[kept++] = suite;
+	}
+	ret_suites[kept] = 0;
+	return kept;
+}
+
+bool upstream_is_possible(const struct hello *hello)
+{
+	int suites[MBED_SUITES_MAX + 1];
+	uint16_t groups[HELLO_LIST_MAX + 1];
+
+	return hello_version_max(hello) >= MBEDTLS_SSL_VERSION_TLS1_2 &&
+	       common_suites(hello, suites) > 0 &&
+	       (hello->groups.n == 0 || common_groups(hello, groups) > 0);
+}
+
+/* Names that C strings cannot hold are left out; what remains is the client's own list. */
+static void offer_alpn(struct session *session, const struct hello *hello)
+{
+	char *text = session->alpn_text;
+	const uint8_t *name;
+	unsigned kept = 0;
+	size_t at = 0, n;
+
+	while (kept < MBED_ALPN_MAX && (name = hello_alpn_next(hello, &at, &n))) {
+		if (n == 0 || memchr(name, '\0', n))
+			continue;
+		memcpy(text, name, n); /* fits: each name loses its length byte and gains a NUL */
+		text[n] = '\0';
+		session->alpn[kept++] = text;
+		text += n + 1;
+	}
+	if (kept > 0) /* an empty list crashes the library */
+		(void)mbedtls_ssl_conf_alpn_protocols(&session->conf, session->alpn);
+}
+
+static void offer_versions(struct session *session, const struct hello *hello)
+{
+	bool has_12 = hello_version_min(hello) <= MBEDTLS_SSL_VERSION_TLS1_2;
+	bool has_13 = hello_version_max(hello) >= MBEDTLS_SSL_VERSION_TLS1_3;
+
+	mbedtls_ssl_conf_min_tls_version(&session->conf, has_12 ? MBEDTLS_SSL_VERSION_TLS1_2
+								: MBEDTLS_SSL_VERSION_TLS1_3);
+	mbedtls_ssl_conf_max_tls_version(&session->conf, has_13 ? MBEDTLS_SSL_VERSION_TLS1_3
+								: MBEDTLS_SSL_VERSION_TLS1_2);
+}
+
+static void offer(struct session *session, const struct hello *hello)
+{
+	mbedtls_ssl_config *conf = &session->conf;
+
+	offer_versions(session, hello);
+	offer_alpn(session, hello);
+	common_suites(hello, session->suites);
+	mbedtls_ssl_conf_ciphersuites(conf, session->suites);
+	if (common_groups(hello, session->groups) > 0)
+		mbedtls_ssl_conf_groups(conf, session->groups);
+	if (common_signatures(hello, session->signature_algorithms) > 0)
+		mbedtls_ssl_conf_sig_algs(conf, session->signature_algorithms);
+	/* A resumed handshake would hide what the server asks (RFC 8446 section 4.3.2). */
+	mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+	mbedtls_ssl_conf_tls13_key_exchange_modes(conf,
+						  MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
+}
+
+int upstream_new(struct sock *sock, struct tls_random *random, const struct hello *hello,
+		 struct session **ret_session)
+{
+	struct session *session = mbed_session_new(sock, random, MBEDTLS_SSL_IS_CLIENT);
+	int r;
+
+	if (!session)
+		return -ENOMEM;
+	offer(session, hello);
+	r = mbed_session_start(session);
+	/* Called also when there is no name: the library insists that somebody thought of it. */
+	if (r == 0 &&
+	    mbedtls_ssl_set_hostname(&session->ssl, hello->has_sni ? hello->host : NULL) != 0)
+		r = -ENOMEM;
+	if (r < 0) {
+		session_free(session);
+		return r;
+	}
+	*ret_session = session;
+	return 0;
+}
+
+enum upstream_result upstream_handshake(struct session *session)
+{
+	for (;;) {
+		switch (mbed_step(session)) {
+		case MBED_STEP_ON:
+			break;
+		case MBED_STEP_WAIT:
+			return UPSTREAM_WAIT;
+		case MBED_STEP_OVER:
+			return UPSTREAM_READY;
+		case MBED_STEP_REQUEST:
+			return UPSTREAM_WANTS_CERTIFICATE;
+		case MBED_STEP_TOO_LARGE:
+			return UPSTREAM_MESSAGE_TOO_LARGE;
+		case MBED_STEP_CERTIFICATE:
+			return UPSTREAM_CERTIFICATE_UNSUPPORTED;
+		case MBED_STEP_VERSION:
+			return UPSTREAM_LEGACY_TLS;
+		case MBED_STEP_ALERT:
+			return UPSTREAM_REFUSED_OFFER;
+		case MBED_STEP_CLOSED:
+			return UPSTREAM_CLOSED;
+		case MBED_STEP_RESET:
+			return UPSTREAM_RESET;
+		case MBED_STEP_ERROR:
+			return UPSTREAM_TLS_ERROR;
+		}
+	}
+}
+
+const struct certreq *upstream_request(const struct session *session)
+{
+	return session->is_request_seen ? &session->request : NULL;
+}
+
+unsigned upstream_chain(const struct session *session, struct der *ret_chain, unsigned n)
+{
+	const mbedtls_x509_crt *at = mbedtls_ssl_get_peer_cert(&session->ssl);
+	unsigned kept = 0;
+
+	for (; at && kept < n; at = at->next)
+		ret_chain[kept++] = (struct der){ .bytes = at->raw.p, .n = at->raw.len };
+	return kept;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_TLS_UPSTREAM_H
+#define POSTERN_TLS_UPSTREAM_H
+
+#include "tls/certificate.h"
+#include "tls/certreq.h"
+#include "tls/hello.h"
+#include "tls/session.h"
+
+/*
+ * Our handshake with the server. It offers what the client offered and this engine speaks: never
+ * more, never something weaker. It is at once the probe, which tells whether the server asks for a
+ * client certificate, and the connection that is used when it does not.
+ */
+
+enum upstream_result {
+	UPSTREAM_WAIT,
+	UPSTREAM_READY,
+	/* Nothing but our hello was sent; to call again is to answer with an empty certificate. */
+	UPSTREAM_WANTS_CERTIFICATE,
+	UPSTREAM_LEGACY_TLS,    /* the server speaks neither TLS 1.2 nor 1.3 */
+	UPSTREAM_REFUSED_OFFER, /* it answered with an alert: session_alert() */
+	UPSTREAM_MESSAGE_TOO_LARGE,
+	UPSTREAM_CERTIFICATE_UNSUPPORTED,
+	UPSTREAM_TLS_ERROR, /* session_error() */
+	UPSTREAM_CLOSED,
+	UPSTREAM_RESET,
+};
+
+/* Whether the hello offers a version, a suite and a group that this engine speaks. */
+bool upstream_is_possible(const struct hello *hello);
+
+/* 0 or -ENOMEM. The socket is connected; it and `random` are borrowed. */
+int upstream_new(struct sock *sock, struct tls_random *random, const struct hello *hello,
+		 struct session **ret_session);
+
+enum upstream_result upstream_handshake(struct session *session);
+
+/* What the server asked, after UPSTREAM_WANTS_CERTIFICATE; NULL when it did not ask. Borrowed. */
+const struct certreq *upstream_request(const struct session *session);
+
+/* The server's chain as it sent it, leaf first; borrowed. The number of certificates put out. */
+unsigned upstream_chain(const struct session *session, struct der *ret_chain, unsigned n);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tls/verify.h"
+
+#include <errno.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	/* 112 bits: no SHA-1 or MD5 signatures, no RSA below 2048 bits. */
+	AUTH_LEVEL = 2,
+};
+
+struct trust {
+	X509_STORE *store;
+};
+
+const char *verify_text(enum verify_result result)
+{
+#define WORD(name, word) [name] = word,
+	static const char *const words[] = { VERIFY_RESULTS(WORD) };
+#undef WORD
+
+	return words[result];
+}
+
+static int load_into(X509_STORE *store, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || access(path, R_OK) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return X509_STORE_load_path(store, path) ? 0 : -EINVAL;
+	return X509_STORE_load_file(store, path) ? 0 : -EINVAL;
+}
+
+int trust_load(const char *path, struct trust **ret_trust)
+{
+	struct trust *trust = calloc(1, sizeof(*trust));
+	int r;
+
+	if (!trust)
+		return -ENOMEM;
+	trust->store = X509_STORE_new();
+	r = trust->store ? load_into(trust->store, path) : -ENOMEM;
+	if (r < 0) {
+		trust_free(trust);
+		return r;
+	}
+	*ret_trust = trust;
+	return 0;
+}
+
+void trust_free(struct trust *trust)
+{
+	if (!trust)
+		return;
+	X509_STORE_free(trust->store);
+	free(trust);
+}
+
+static enum verify_result result_of(int error)
+{
+	switch (error) {
+	case X509_V_OK:
+		return VERIFY_OK;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return VERIFY_EXPIRED;
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return VERIFY_NOT_YET_VALID;
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return VERIFY_NAME_MISMATCH;
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_CERT_UNTRUSTED:
+		return VERIFY_UNTRUSTED;
+	default:
+		return VERIFY_INVALID;
+	}
+}
+
+/* The server's certificates but the leaf, in whatever order it sent them. */
+static STACK_OF(X509) * read_others(const struct der *chain, unsigned n)
+{
+	STACK_OF(X509) *others = sk_X509_new_null();
+
+	for (unsigned i = 1; others && i < n && i < VERIFY_CHAIN_MAX; i++) {
+		const uint8_t *at = chain[i].bytes;
+		X509 *x509 = d2i_X509(NULL, &at, (long)chain[i].n);
+
+		/* One that does not parse cannot be needed by a chain that verifies. */
+		if (x509 && !sk_X509_push(others, x509))
+			X509_free(x509);
+	}
+	return others;
+}
+
+static bool set_purpose(X509_STORE_CTX *context, const char *host, const union addr *server)
+{
+	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(context);
+	size_t n;
+	const uint8_t *bytes = addr_bytes(server, &n);
+
+	if (!X509_STORE_CTX_set_default(context, "ssl_server"))
+		return false;
+	X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
+	/* As browsers do: alternative names alone, whole labels (RFC 6125 section 6.4). */
+	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+						       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (host[0] != '\0')
+		return X509_VERIFY_PARAM_set1_host(param, host, 0);
+	return bytes && X509_VERIFY_PARAM_set1_ip(param, bytes, n);
+}
+
+static enum verify_result verify(X509_STORE_CTX *context, char ret_detail[VERIFY_DETAIL_SIZE])
+{
+	int error;
+
+	if (X509_verify_cert(context) == 1)
+		return VERIFY_OK;
+	error = X509_STORE_CTX_get_error(context);
+	snprintf(ret_detail, VERIFY_DETAIL_SIZE, "%s (certificate %d of the chain)",
+		 X509_verify_cert_error_string(error), X509_STORE_CTX_get_error_depth(context));
+	return error == X509_V_OK ? VERIFY_INVALID : result_of(error);
+}
+
+enum verify_result verify_chain(const struct trust *trust, const struct der *chain, unsigned n,
+				const char *host, const union addr *server,
+				char ret_detail[VERIFY_DETAIL_SIZE])
+{
+	const uint8_t *at = n > 0 ? chain[0].bytes : NULL;
+	X509 *leaf = at ? d2i_X509(NULL, &at, (long)chain[0].n) : NULL;
+	STACK_OF(X509) *others = read_others(chain, n);
+	X509_STORE_CTX *context = X509_STORE_CTX_new();
+	enum verify_result result = VERIFY_INVALID;
+
+	snprintf(ret_detail, VERIFY_DETAIL_SIZE, "the certificate cannot be read");
+	if (leaf && others && context && X509_STORE_CTX_init(context, trust->store, leaf, others) &&
+	    set_purpose(context, host, server)) {
+		ret_detail[0] = '\0';
+		result = verify(context, ret_detail);
+	}
+	X509_STORE_CTX_free(context);
+	sk_X509_pop_free(others, X509_free);
+	X509_free(leaf);
+	return result;
+}
