@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_POLICY_CONFIG_H
+#define POSTERN_POLICY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "policy/rule.h"
+
+/*
+ * The configuration: one YAML file and the *.yaml of the folder conf.d beside it, in the order of
+ * their names; a later file overrides a key and appends to `rules`. postern.conf(5) documents every
+ * key. A struct config is immutable once loaded.
+ */
+
+#define SOURCES(X)                                                                                 \
+	X(SOURCE_APPLIANCE, "appliance")                                                           \
+	X(SOURCE_CLIENT, "client")
+
+#define ON_INVALIDS(X)                                                                             \
+	X(ON_INVALID_BLOCK, "block")                                                               \
+	X(ON_INVALID_MIRROR, "mirror")
+
+#define ON_FAILURES(X)                                                                             \
+	X(ON_FAILURE_OPEN, "open")                                                                 \
+	X(ON_FAILURE_CLOSED, "closed")
+
+#define CONFIG_CONSTANT(constant, text) constant,
+enum source { SOURCES(CONFIG_CONSTANT) };
+enum on_invalid { ON_INVALIDS(CONFIG_CONSTANT) };
+enum on_failure { ON_FAILURES(CONFIG_CONSTANT) };
+#undef CONFIG_CONSTANT
+
+enum {
+	CONFIG_PATH_MAX = 512,
+	CONFIG_NAME_MAX = 64,
+};
+
+struct config {
+	struct {
+		union addr ipv4; /* with port; AF_UNSPEC: no listener of that family ("none") */
+		union addr ipv6;
+		unsigned port; /* the same in both */
+	} listen;
+	unsigned workers;           /* 0: one per processor */
+	char user[CONFIG_NAME_MAX]; /* "": stay who we are */
+	char state_dir[CONFIG_PATH_MAX];
+	bool core_dumps;
+	enum source source;
+	uint32_t mark_listener;   /* SO_MARK of the listeners, inherited by accepted sockets */
+	uint32_t mark_upstream;   /* SO_MARK of sockets towards servers */
+	unsigned max_connections; /* per process; beyond it new ones are refused */
+
+	struct {
+		char certificate[CONFIG_PATH_MAX];
+		char key[CONFIG_PATH_MAX];
+		/* The CA that signs for `invalid: mirror`; both "": mirror is not possible. */
+		char untrusted_certificate[CONFIG_PATH_MAX];
+		char untrusted_key[CONFIG_PATH_MAX];
+	} ca;
+	struct {
+		char program[CONFIG_PATH_MAX]; /* "": found beside posternd or in libexec */
+		char user[CONFIG_NAME_MAX];
+		uint64_t max_lifetime; /* ms; longest life of a forged leaf */
+	} certgen;
+
+	struct ruleset *rules; /* never NULL; holds the default */
+	enum action fallback;  /* the key `default`, which the rules hold too */
+
+	struct {
+		enum action not_tls;   /* pass | block */
+		enum action silent;    /* pass | block: nothing came; the server may speak first */
+		enum action malformed; /* pass | block */
+		enum action no_sni;    /* pass | intercept | block */
+		/* pass | block: nothing offered that the engine speaks (TLS below 1.2, ...) */
+		enum action unsupported;
+	} hello;
+	struct {
+		char trust_store[CONFIG_PATH_MAX]; /* PEM file or folder of hashed certificates */
+		enum on_invalid invalid;
+		enum action unsupported; /* pass | block: the server speaks nothing we do */
+	} upstream;
+	struct {
+		enum action requested; /* pass | intercept | block */
+	} client_certificate;
+	enum on_failure on_failure;
+	struct {
+		uint64_t ttl; /* ms */
+		unsigned max_entries;
+	} learn;
+
+	struct {                 /* ms */
+		uint64_t silent; /* accept to the first byte */
+		uint64_t hello;  /* accept to the whole hello */
+		uint64_t dial;
+		uint64_t probe; /* handshake with the server */
+		uint64_t forge;
+		uint64_t greet;     /* handshake with the client */
+		uint64_t idle;      /* no byte either way, intercepted */
+		uint64_t pass_idle; /* no byte either way, passed */
+		uint64_t linger;    /* one side closed, the other silent */
+		uint64_t refuse;    /* after an alert, for the client to close */
+	} timeouts;
+
+	struct {
+		char connections[CONFIG_PATH_MAX]; /* file, or "stdout", or "none" */
+		char level[CONFIG_NAME_MAX];       /* error | warning | info | debug */
+	} log;
+};
+
+/* The first mistake: one line, ready to print, "FILE:LINE: key: what is wrong". */
+struct config_error {
+	char text[1024];
+};
+
+/*
+ * Reads `path`, the conf.d folder beside it and every list file they name. 0, or -errno with
+ * *ret_error filled; -EINVAL for a mistake in the text. The result is owned: config_free().
+ */
+int config_load(const char *path, struct config **ret_config, struct config_error *ret_error);
+
+/*
+ * The same for n bytes of text in memory, without a conf.d. `path` need not exist: it is the name
+ * in mistakes, and paths in the text are relative to its folder.
+ */
+int config_parse(const char *text, size_t n, const char *path, struct config **ret_config,
+		 struct config_error *ret_error);
+void config_free(struct config *config);
+
+/* One line per key: name, default, meaning. For --help, the manual page and its test. */
+struct config_key {
+	const char *name;     /* "timeouts.hello" */
+	const char *fallback; /* the default as it would be written in YAML */
+	const char *meaning;
+};
+const struct config_key *config_keys(unsigned *ret_n);
+
+#endif

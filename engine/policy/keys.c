@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "policy/keys.h"
+
+#include <string.h>
+
+#define BIT(n) (1U << (n))
+#define ALL (~0U)
+#define WORD(constant, text) text,
+#define WORDS(list, bits)                                                                          \
+	{                                                                                          \
+		.type = VALUE_WORD, .words = (list), .allowed = (bits)                             \
+	}
+
+static const char *const action_words[] = { ACTIONS(WORD) NULL };
+static const char *const source_words[] = { SOURCES(WORD) NULL };
+static const char *const invalid_words[] = { ON_INVALIDS(WORD) NULL };
+static const char *const failure_words[] = { ON_FAILURES(WORD) NULL };
+static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
+static const char *const output_words[] = { "stdout", "none", NULL };
+
+static const struct value_kind boolean = { .type = VALUE_BOOL };
+static const struct value_kind mark = { .type = VALUE_MARK };
+static const struct value_kind duration = { .type = VALUE_DURATION };
+static const struct value_kind address4 = { .type = VALUE_ADDRESS, .family = AF_INET };
+static const struct value_kind address6 = { .type = VALUE_ADDRESS, .family = AF_INET6 };
+static const struct value_kind port = { .type = VALUE_NUMBER, .min = 1, .max = 65535 };
+static const struct value_kind workers = { .type = VALUE_NUMBER, .min = 0, .max = 1024 };
+static const struct value_kind count = { .type = VALUE_NUMBER, .min = 1, .max = 10000000 };
+static const struct value_kind user = { .type = VALUE_USER };
+static const struct value_kind path = { .type = VALUE_PATH };
+static const struct value_kind optional_path = { .type = VALUE_PATH, .may_be_empty = true };
+static const struct value_kind output = { .type = VALUE_PATH, .words = output_words };
+static const struct value_kind level = { .type = VALUE_LABEL, .words = level_words };
+static const struct value_kind source = WORDS(source_words, ALL);
+static const struct value_kind on_invalid = WORDS(invalid_words, ALL);
+static const struct value_kind on_failure = WORDS(failure_words, ALL);
+static const struct value_kind any_fate = WORDS(action_words, ALL);
+static const struct value_kind pass_or_block =
+	WORDS(action_words, BIT(ACTION_PASS) | BIT(ACTION_BLOCK));
+
+#define KEY(name, member, kind, fallback, meaning)                                                 \
+	{ name, offsetof(struct config, member), sizeof(((struct config *)NULL)->member), &kind,   \
+	  fallback },
+#define DESCRIPTION(name, member, kind, fallback, meaning) { name, fallback, meaning },
+
+const struct key keys_all[KEYS_N] = { KEYS(KEY) };
+static const struct config_key descriptions[KEYS_N] = { KEYS(DESCRIPTION) };
+
+const struct config_key *config_keys(unsigned *ret_n)
+{
+	*ret_n = KEYS_N;
+	return descriptions;
+}
+
+const struct key *keys_find(const char *name)
+{
+	for (unsigned i = 0; i < KEYS_N; i++) {
+		if (strcmp(keys_all[i].name, name) == 0)
+			return &keys_all[i];
+	}
+	return NULL;
+}

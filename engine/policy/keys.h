@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_POLICY_KEYS_H
+#define POSTERN_POLICY_KEYS_H
+
+#include "policy/config.h"
+#include "policy/value.h"
+
+/*
+ * Every key of the configuration that holds one value: name, member of struct config, kind of value
+ * (keys.c), default as it would be written in YAML, meaning. A new key is one line here and the
+ * member.
+ */
+#define KEYS(X)                                                                                    \
+	X("listen.ipv4", listen.ipv4, address4, "0.0.0.0", "listening address, or none")           \
+	X("listen.ipv6", listen.ipv6, address6, "\"::\"", "listening address, or none")            \
+	X("listen.port", listen.port, port, "8443", "port of both listening addresses")            \
+	X("workers", workers, workers, "0", "worker threads; 0: one per processor")                \
+	X("user", user, user, "postern", "who the engine runs as; empty: who starts it")           \
+	X("state_dir", state_dir, path, "/var/lib/postern", "folder of what outlives the process") \
+	X("core_dumps", core_dumps, boolean, "false", "whether a crash may write memory to disk")  \
+	X("source", source, source, "appliance", "whose address servers see")                      \
+	X("marks.listener", mark_listener, mark, "0x80", "mark of sockets with clients")           \
+	X("marks.upstream", mark_upstream, mark, "0x40", "mark of sockets with servers")           \
+	X("max_connections", max_connections, count, "20000", "connections at once")               \
+	X("ca.certificate", ca.certificate, path, "/etc/postern/ca.crt", "the appliance's CA")     \
+	X("ca.key", ca.key, path, "/etc/postern/ca.key", "its key")                                \
+	X("ca.untrusted_certificate", ca.untrusted_certificate, optional_path, "\"\"",             \
+	  "the CA, trusted by nobody, that upstream.invalid: mirror signs with")                   \
+	X("ca.untrusted_key", ca.untrusted_key, optional_path, "\"\"", "its key")                  \
+	X("certgen.program", certgen.program, optional_path, "\"\"",                               \
+	  "the forging program; empty: the installed one")                                         \
+	X("certgen.user", certgen.user, user, "postern-certgen",                                   \
+	  "who it runs as; empty: who starts it")                                                  \
+	X("certgen.max_lifetime", certgen.max_lifetime, duration, "23h",                           \
+	  "of a forged certificate")                                                               \
+	X("default", fallback, any_fate, "intercept", "fate of what no rule matches")              \
+	X("hello.not_tls", hello.not_tls, pass_or_block, "pass", "the client does not speak TLS")  \
+	X("hello.silent", hello.silent, pass_or_block, "pass", "the client waits for the server")  \
+	X("hello.malformed", hello.malformed, pass_or_block, "block",                              \
+	  "the hello breaks its grammar")                                                          \
+	X("hello.no_sni", hello.no_sni, any_fate, "intercept", "the hello names no server")        \
+	X("hello.unsupported", hello.unsupported, pass_or_block, "pass",                           \
+	  "the hello offers nothing that the engine speaks")                                       \
+	X("upstream.trust_store", upstream.trust_store, path,                                      \
+	  "/etc/ssl/certs/ca-certificates.crt", "the CAs that servers are verified against")       \
+	X("upstream.invalid", upstream.invalid, on_invalid, "block",                               \
+	  "the server's certificate does not verify")                                              \
+	X("upstream.unsupported", upstream.unsupported, pass_or_block, "pass",                     \
+	  "the server speaks nothing that the engine does")                                        \
+	X("client_certificate.requested", client_certificate.requested, any_fate, "pass",          \
+	  "the server asks the client for a certificate")                                          \
+	X("on_failure", on_failure, on_failure, "closed", "traffic while the engine is down")      \
+	X("learn.ttl", learn.ttl, duration, "12h", "how long a learned server is remembered")      \
+	X("learn.max_entries", learn.max_entries, count, "100000", "learned servers at once")      \
+	X("timeouts.silent", timeouts.silent, duration, "3s", "for the client's first byte")       \
+	X("timeouts.hello", timeouts.hello, duration, "5s", "for the whole hello")                 \
+	X("timeouts.dial", timeouts.dial, duration, "10s", "for the connection to the server")     \
+	X("timeouts.probe", timeouts.probe, duration, "10s", "for the handshake with the server")  \
+	X("timeouts.forge", timeouts.forge, duration, "5s", "for a forged certificate")            \
+	X("timeouts.greet", timeouts.greet, duration, "10s", "for the handshake with the client")  \
+	X("timeouts.idle", timeouts.idle, duration, "5m", "without a byte, intercepted")           \
+	X("timeouts.pass_idle", timeouts.pass_idle, duration, "1h", "without a byte, passed")      \
+	X("timeouts.linger", timeouts.linger, duration, "30s", "for the second side to close")     \
+	X("timeouts.refuse", timeouts.refuse, duration, "2s",                                      \
+	  "after an alert, for the client to close")                                               \
+	X("log.connections", log.connections, output, "stdout",                                    \
+	  "file of the connection log, stdout or none")                                            \
+	X("log.level", log.level, level, "info", "least severe message on standard error")
+
+#define KEYS_ONE(name, member, kind, fallback, meaning) +1
+enum { KEYS_N = 0 KEYS(KEYS_ONE) };
+#undef KEYS_ONE
+
+struct key {
+	const char *name;
+	size_t offset, size; /* of the member of struct config */
+	const struct value_kind *kind;
+	const char *fallback;
+};
+
+extern const struct key keys_all[KEYS_N];
+
+/* NULL: no key has this name. */
+const struct key *keys_find(const char *name);
+
+#endif

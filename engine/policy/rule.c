@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "policy/rule.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/array.h"
+#include "policy/hostset.h"
+#include "policy/prefix.h"
+
+/*
+ * How it works. The host names of all rules live in one set, each with the number of its rule; one
+ * look at it gives the first rule that names the host and whose other conditions hold. The rules
+ * that ask for no name are few and are tried in order, but only those before it.
+ */
+
+struct prefix_list {
+	struct prefix *items;
+	unsigned n;
+};
+
+struct rule {
+	enum action action;
+	const char *file;
+	unsigned line;
+	struct prefix_list server, client;
+	uint16_t *ports;
+	unsigned n_ports;
+};
+
+struct ruleset {
+	enum action fallback;
+	struct rule *rules;
+	uint32_t n_rules;
+	struct hostset hosts;
+	uint32_t *hostless; /* numbers of the rules that ask for no name, ascending */
+	uint32_t n_hostless;
+	char **files;
+	unsigned n_files;
+};
+
+const char *action_text(enum action action)
+{
+	switch (action) {
+#define ACTION_CASE(constant, text)                                                                \
+	case constant:                                                                             \
+		return text;
+		ACTIONS(ACTION_CASE)
+#undef ACTION_CASE
+	}
+	return "?";
+}
+
+/* --- deciding -------------------------------------------------------------------------------- */
+
+static bool list_admits(const struct prefix_list *list, const union addr *addr)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		if (prefix_contains(&list->items[i], addr))
+			return true;
+	}
+	return list->n == 0;
+}
+
+static bool ports_admit(const struct rule *rule, uint16_t port)
+{
+	for (unsigned i = 0; i < rule->n_ports; i++) {
+		if (rule->ports[i] == port)
+			return true;
+	}
+	return rule->n_ports == 0;
+}
+
+struct question {
+	const struct ruleset *rules;
+	const struct subject *subject;
+};
+
+/* Whether all but the host fits. */
+static bool rule_admits(const void *context, uint32_t number)
+{
+	const struct question *question = context;
+	const struct rule *rule = &question->rules->rules[number];
+	const struct subject *subject = question->subject;
+
+	return list_admits(&rule->server, &subject->server) &&
+	       list_admits(&rule->client, &subject->client) &&
+	       ports_admit(rule, addr_port(&subject->server));
+}
+
+struct verdict ruleset_decide(const struct ruleset *rules, const struct subject *subject)
+{
+	struct question question = { .rules = rules, .subject = subject };
+	uint32_t first = hostset_lowest(&rules->hosts, subject->host, rule_admits, &question);
+
+	for (uint32_t i = 0; i < rules->n_hostless && rules->hostless[i] < first; i++) {
+		if (rule_admits(&question, rules->hostless[i]))
+			first = rules->hostless[i];
+	}
+	if (first == HOSTSET_NONE)
+		return (struct verdict){ .action = rules->fallback };
+	return (struct verdict){
+		.action = rules->rules[first].action,
+		.file = rules->rules[first].file,
+		.line = rules->rules[first].line,
+	};
+}
+
+/* --- making ---------------------------------------------------------------------------------- */
+
+struct ruleset *ruleset_new(void)
+{
+	struct ruleset *rules = calloc(1, sizeof(*rules));
+
+	if (rules)
+		rules->fallback = ACTION_INTERCEPT;
+	return rules;
+}
+
+void ruleset_free(struct ruleset *rules)
+{
+	if (!rules)
+		return;
+	for (uint32_t i = 0; i < rules->n_rules; i++) {
+		free(rules->rules[i].server.items);
+		free(rules->rules[i].client.items);
+		free(rules->rules[i].ports);
+	}
+	for (unsigned i = 0; i < rules->n_files; i++)
+		free(rules->files[i]);
+	free(rules->rules);
+	free(rules->hostless);
+	free(rules->files);
+	hostset_deinit(&rules->hosts);
+	free(rules);
+}
+
+void ruleset_set_default(struct ruleset *rules, enum action action)
+{
+	rules->fallback = action;
+}
+
+const char *ruleset_file(struct ruleset *rules, const char *path)
+{
+	char **files;
+
+	for (unsigned i = 0; i < rules->n_files; i++) {
+		if (strcmp(rules->files[i], path) == 0)
+			return rules->files[i];
+	}
+	files = array_grow(rules->files, rules->n_files, sizeof(*files));
+	if (!files)
+		return NULL;
+	rules->files = files;
+	files[rules->n_files] = strdup(path);
+	if (!files[rules->n_files])
+		return NULL;
+	return files[rules->n_files++];
+}
+
+int ruleset_add(struct ruleset *rules, enum action action, bool by_host, const char *file,
+		unsigned line)
+{
+	struct rule *grown = array_grow(rules->rules, rules->n_rules, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	rules->rules = grown;
+	if (!by_host) {
+		uint32_t *hostless =
+			array_grow(rules->hostless, rules->n_hostless, sizeof(*hostless));
+
+		if (!hostless)
+			return -ENOMEM;
+		rules->hostless = hostless;
+		hostless[rules->n_hostless++] = rules->n_rules;
+	}
+	grown[rules->n_rules++] = (struct rule){ .action = action, .file = file, .line = line };
+	return 0;
+}
+
+int ruleset_add_host(struct ruleset *rules, const struct pattern *pattern)
+{
+	return hostset_add(&rules->hosts, pattern, rules->n_rules - 1);
+}
+
+static int list_add(struct prefix_list *list, const struct prefix *prefix)
+{
+	struct prefix *items = array_grow(list->items, list->n, sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
+	items[list->n++] = *prefix;
+	return 0;
+}
+
+int ruleset_add_server(struct ruleset *rules, const struct prefix *prefix)
+{
+	return list_add(&rules->rules[rules->n_rules - 1].server, prefix);
+}
+
+int ruleset_add_client(struct ruleset *rules, const struct prefix *prefix)
+{
+	return list_add(&rules->rules[rules->n_rules - 1].client, prefix);
+}
+
+int ruleset_add_port(struct ruleset *rules, uint16_t port)
+{
+	struct rule *rule = &rules->rules[rules->n_rules - 1];
+	uint16_t *ports = array_grow(rule->ports, rule->n_ports, sizeof(*ports));
+
+	if (!ports)
+		return -ENOMEM;
+	rule->ports = ports;
+	ports[rule->n_ports++] = port;
+	return 0;
+}

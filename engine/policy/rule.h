@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_POLICY_RULE_H
+#define POSTERN_POLICY_RULE_H
+
+#include <stdbool.h>
+
+#include "base/addr.h"
+
+/*
+ * The owner's rules, in order: the first that matches decides, else the default does. Pure: a
+ * subject in, a verdict out. The cost of a decision does not grow with the number of host names.
+ */
+
+#define ACTIONS(X)                                                                                 \
+	X(ACTION_PASS, "pass")                                                                     \
+	X(ACTION_INTERCEPT, "intercept")                                                           \
+	X(ACTION_BLOCK, "block")
+
+#define ACTION_CONSTANT(constant, text) constant,
+enum action { ACTIONS(ACTION_CONSTANT) };
+#undef ACTION_CONSTANT
+
+const char *action_text(enum action action);
+
+/* What is known of a connection once its hello was read. */
+struct subject {
+	union addr client;
+	union addr server; /* original destination, with port */
+	const char *host;  /* server name, lower case; "" when the client sent none */
+};
+
+struct verdict {
+	enum action action;
+	const char *file; /* of the rule, borrowed from the ruleset; NULL: the default decided */
+	unsigned line;
+};
+
+struct ruleset;
+
+struct verdict ruleset_decide(const struct ruleset *rules, const struct subject *subject);
+void ruleset_free(struct ruleset *rules);
+
+/*
+ * Making one. A rule is added, then its conditions: values of one kind are alternatives, different
+ * kinds must all hold, a kind without a value is no condition. All but ruleset_new() return 0 or
+ * -ENOMEM; after a failure only ruleset_free() makes sense.
+ */
+struct pattern;
+struct prefix;
+
+struct ruleset *ruleset_new(void); /* no rules, default intercept; NULL: no memory */
+void ruleset_set_default(struct ruleset *rules, enum action action);
+
+/* The ruleset's own copy of a file's name, which lives as long as it does; NULL: no memory. */
+const char *ruleset_file(struct ruleset *rules, const char *path);
+
+/*
+ * `file` comes from ruleset_file(). A rule `by_host` matches no host but those added to it: with
+ * none it never matches, and a connection without a name never meets it.
+ */
+int ruleset_add(struct ruleset *rules, enum action action, bool by_host, const char *file,
+		unsigned line);
+/* To the rule added last. */
+int ruleset_add_host(struct ruleset *rules, const struct pattern *pattern);
+int ruleset_add_server(struct ruleset *rules, const struct prefix *prefix);
+int ruleset_add_client(struct ruleset *rules, const struct prefix *prefix);
+int ruleset_add_port(struct ruleset *rules, uint16_t port);
+
+#endif

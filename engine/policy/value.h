@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_POLICY_VALUE_H
+#define POSTERN_POLICY_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* The values that keys of the configuration take: from text to the member of struct config. */
+
+enum value_type {
+	VALUE_BOOL,     /* bool */
+	VALUE_NUMBER,   /* unsigned, min..max */
+	VALUE_MARK,     /* uint32_t, decimal or hexadecimal, not 0 */
+	VALUE_DURATION, /* uint64_t in ms, from "500ms", "5s", "10m", "12h", "2d" */
+	VALUE_ADDRESS,  /* union addr of `family`, AF_UNSPEC from "none" */
+	VALUE_WORD,     /* an enum: the word's place in `words`, if its bit is set in `allowed` */
+	VALUE_LABEL,    /* char[]: one of `words`, kept as text */
+	VALUE_USER,     /* char[]: a user's name, or empty */
+	VALUE_PATH, /* char[]: a path, made relative to the file that names it, or one of `words` */
+};
+
+struct value_kind {
+	enum value_type type;
+	unsigned min, max;
+	sa_family_t family;
+	const char *const *words; /* up to NULL */
+	unsigned allowed;
+	bool may_be_empty; /* VALUE_PATH */
+};
+
+enum { VALUE_EXPECTED_MAX = 128 };
+
+/*
+ * Reads `text`, which stands in `file`, into the member of `size` bytes. False: it is no such value
+ * or does not fit; the member is then untouched.
+ */
+bool value_read(const struct value_kind *kind, const char *text, const char *file, void *member,
+		size_t size);
+
+/* What should stand instead of `text` (NULL: something without text): "a duration such as 5s". */
+void value_expected(const struct value_kind *kind, const char *text, size_t size,
+		    char expected[VALUE_EXPECTED_MAX]);
+
+/* A decimal number, digits only. */
+bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_number);
+
+/* `path` seen from the folder of `file`. False: longer than `size`. */
+bool value_path(const char *file, const char *path, char *ret_path, size_t size);
+
+#endif

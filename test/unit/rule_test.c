@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "policy/config.h"
+
+static struct config *load(const char *text)
+{
+	struct config_error error;
+	struct config *config = NULL;
+
+	if (config_parse(text, strlen(text), "test.yaml", &config, &error) < 0)
+		fail_msg("%s", error.text);
+	return config;
+}
+
+static struct verdict decide(const struct config *config, const char *host, const char *server,
+			     uint16_t port, const char *client)
+{
+	struct subject subject = { .host = host };
+
+	assert_true(addr_parse(server, port, &subject.server));
+	assert_true(addr_parse(client, 40000, &subject.client));
+	return ruleset_decide(config->rules, &subject);
+}
+
+static void check(const struct config *config, const char *host, enum action action, unsigned line)
+{
+	struct verdict verdict = decide(config, host, "192.0.2.1", 443, "10.0.0.1");
+
+	assert_string_equal(action_text(verdict.action), action_text(action));
+	assert_int_equal(verdict.line, line);
+	if (line > 0)
+		assert_string_equal(verdict.file, "test.yaml");
+	else
+		assert_null(verdict.file);
+}
+
+static void test_seed(void **state)
+{
+	struct config *config = load("rules:\n"
+				     "  - pass: .gov\n"
+				     "  - pass: .mil\n");
+
+	(void)state;
+	check(config, "login.gov", ACTION_PASS, 2);
+	check(config, "gov", ACTION_PASS, 2);
+	check(config, "www.army.mil", ACTION_PASS, 3);
+	check(config, "gov.example", ACTION_INTERCEPT, 0);
+	check(config, "", ACTION_INTERCEPT, 0);
+	config_free(config);
+}
+
+static void test_first_match_decides(void **state)
+{
+	struct config *config = load("default: block\n"
+				     "rules:\n"
+				     "  - intercept: www.example\n"
+				     "  - pass: {server: 198.51.100.0/24}\n"
+				     "  - block: [\"*.ads.example\", \"www.example\"]\n"
+				     "  - pass: .example\n"
+				     "  - pass: {port: 443, client: 10.0.0.9}\n");
+
+	(void)state;
+	check(config, "www.example", ACTION_INTERCEPT, 3);
+	check(config, "x.ads.example", ACTION_BLOCK, 5);
+	check(config, "ads.example", ACTION_PASS, 6);
+	check(config, "other.test", ACTION_BLOCK, 0);
+	assert_int_equal(decide(config, "x.ads.example", "198.51.100.7", 443, "10.0.0.1").line, 4);
+	assert_int_equal(decide(config, "www.example", "198.51.100.7", 443, "10.0.0.1").line, 3);
+	assert_int_equal(decide(config, "x.ads.example", "192.0.2.1", 443, "10.0.0.9").line, 5);
+	assert_int_equal(decide(config, "", "192.0.2.1", 443, "10.0.0.9").line, 7);
+	config_free(config);
+}
+
+static void test_conditions_are_anded(void **state)
+{
+	struct config *config = load("rules:\n"
+				     "  - pass:\n"
+				     "      host: [.bank.example, bank.test]\n"
+				     "      server: [192.0.2.0/24, \"2001:db8::/32\"]\n"
+				     "      client: 10.9.0.0/16\n"
+				     "      port: [443, 8443]\n");
+
+	(void)state;
+	assert_int_equal(decide(config, "a.bank.example", "192.0.2.1", 443, "10.9.1.1").line, 2);
+	assert_int_equal(decide(config, "bank.test", "2001:db8::1", 8443, "10.9.1.1").line, 2);
+	assert_null(decide(config, "a.bank.test", "192.0.2.1", 443, "10.9.1.1").file);
+	assert_null(decide(config, "bank.test", "192.0.3.1", 443, "10.9.1.1").file);
+	assert_null(decide(config, "bank.test", "192.0.2.1", 444, "10.9.1.1").file);
+	assert_null(decide(config, "bank.test", "192.0.2.1", 443, "10.8.1.1").file);
+	assert_null(decide(config, "", "192.0.2.1", 443, "10.9.1.1").file);
+	config_free(config);
+}
+
+/* The first rule that names the host need not be the one whose conditions hold. */
+static void test_conditions_fall_through(void **state)
+{
+	struct config *config = load("rules:\n"
+				     "  - pass: {host: a.example, port: 8443}\n"
+				     "  - block: {host: .example, port: 993}\n"
+				     "  - intercept: {host: a.example, port: [443, 993]}\n"
+				     "  - pass: \"*\"\n");
+
+	(void)state;
+	assert_int_equal(decide(config, "a.example", "192.0.2.1", 8443, "10.0.0.1").line, 2);
+	assert_int_equal(decide(config, "a.example", "192.0.2.1", 993, "10.0.0.1").line, 3);
+	assert_int_equal(decide(config, "a.example", "192.0.2.1", 443, "10.0.0.1").line, 4);
+	assert_int_equal(decide(config, "a.example", "192.0.2.1", 80, "10.0.0.1").line, 5);
+	assert_null(decide(config, "", "192.0.2.1", 80, "10.0.0.1").file);
+	config_free(config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_first_match_decides),
+		cmocka_unit_test(test_conditions_are_anded),
+		cmocka_unit_test(test_conditions_fall_through),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
