@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The long part of a life: bytes both ways until both sides have finished, plaintext between two
+ * TLS sessions (relay.c) or untouched from socket to socket (net/splice.c). The side that finished
+ * first names the end in the log; from then on the other has timeouts.linger between bytes.
+ */
+#include "conn/carry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conn/worker.h"
+
+/* --- relaying: intercepted --- */
+
+/* A failure on one leg is the end of both; which leg, and how, is the log's business. */
+static enum conn_state relay_failed(struct conn *c, bool is_client, enum session_io io)
+{
+	struct session *session = is_client ? c->downstream : c->upstream;
+
+	if (io == SESSION_ALERT)
+		return conn_end(c, is_client ? END_CLIENT_ALERT : END_SERVER_ALERT);
+	snprintf(c->detail, sizeof(c->detail), "%s", session_error(session));
+	if (io == SESSION_RESET)
+		return conn_end(c, is_client ? END_CLIENT_RESET : END_SERVER_RESET);
+	return conn_end(c, is_client ? END_CLIENT_TLS_ERROR : END_SERVER_TLS_ERROR);
+}
+
+static void note_first_end(struct conn *c, bool has_client_ended, bool has_server_ended)
+{
+	if (c->has_first_end || (!has_client_ended && !has_server_ended))
+		return;
+	c->has_first_end = true;
+	c->end = has_client_ended ? END_CLIENT_CLOSED : END_SERVER_CLOSED;
+}
+
+/* Data moved, or one side finished: the deadline starts anew. */
+static void prolong(struct conn *c, uint64_t moved, uint64_t idle)
+{
+	if (moved == c->moved && c->has_first_end == c->had_first_end)
+		return;
+	c->moved = moved;
+	c->had_first_end = c->has_first_end;
+	conn_set_deadline(c, c->has_first_end ? config_of(c)->timeouts.linger : idle);
+}
+
+enum conn_state carry_relay(struct conn *c)
+{
+	struct relay_pool *pool = &c->worker->buffers;
+	enum relay_result results[2];
+
+	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++) {
+		bool from_client = way == TO_SERVER;
+		enum session_io io = SESSION_OK;
+
+		results[way] =
+			relay_move(&c->relay[way], pool, from_client ? c->downstream : c->upstream,
+				   from_client ? c->upstream : c->downstream,
+				   from_client ? c->server.fd : c->client.fd, &io);
+		if (results[way] == RELAY_READ_FAILED)
+			return relay_failed(c, from_client, io);
+		if (results[way] == RELAY_WRITE_FAILED)
+			return relay_failed(c, !from_client, io);
+		if (results[way] == RELAY_NO_MEMORY)
+			return conn_end(c, END_NO_RESOURCES);
+		if (results[way] == RELAY_AGAIN)
+			worker_ready(c);
+	}
+	note_first_end(c, c->relay[TO_SERVER].is_closed || c->relay[TO_SERVER].is_finished,
+		       c->relay[TO_CLIENT].is_closed || c->relay[TO_CLIENT].is_finished);
+	if (results[TO_SERVER] == RELAY_ENDED && results[TO_CLIENT] == RELAY_ENDED)
+		return CONN_CLOSED;
+	prolong(c, c->relay[TO_SERVER].bytes + c->relay[TO_CLIENT].bytes,
+		config_of(c)->timeouts.idle);
+	return CONN_RELAYING;
+}
+
+/* --- splicing: passed --- */
+
+static enum conn_state splice_failed(struct conn *c, bool is_client, int error)
+{
+	snprintf(c->detail, sizeof(c->detail), "%s", strerror(error));
+	return conn_end(c, is_client ? END_CLIENT_RESET : END_SERVER_RESET);
+}
+
+enum conn_state carry_splice(struct conn *c)
+{
+	struct pipe_pool *pool = &c->worker->pipes;
+	enum splice_result results[2];
+
+	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++) {
+		bool from_client = way == TO_SERVER;
+		int error = 0;
+
+		results[way] =
+			splice_move(&c->splice[way], pool, from_client ? &c->client : &c->server,
+				    from_client ? &c->server : &c->client, &error);
+		if (results[way] == SPLICE_READ_ERROR)
+			return splice_failed(c, from_client, error);
+		if (results[way] == SPLICE_WRITE_ERROR)
+			return splice_failed(c, !from_client, error);
+		if (results[way] == SPLICE_NO_PIPE)
+			return conn_end(c, END_NO_RESOURCES);
+		if (results[way] == SPLICE_AGAIN)
+			worker_ready(c);
+	}
+	note_first_end(c, c->splice[TO_SERVER].is_ended, c->splice[TO_CLIENT].is_ended);
+	if (results[TO_SERVER] == SPLICE_ENDED && results[TO_CLIENT] == SPLICE_ENDED)
+		return CONN_CLOSED;
+	prolong(c, c->splice[TO_SERVER].bytes + c->splice[TO_CLIENT].bytes,
+		config_of(c)->timeouts.pass_idle);
+	return CONN_SPLICING;
+}
+
+enum conn_state carry_idle(struct conn *c)
+{
+	return c->has_first_end ? CONN_CLOSED : conn_end(c, END_IDLE_TIMEOUT);
+}

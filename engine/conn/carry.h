@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_CONN_CARRY_H
+#define POSTERN_CONN_CARRY_H
+
+#include "conn/conn.h"
+
+/* The steps of CONN_RELAYING and CONN_SPLICING, and what the end of their deadline means. */
+enum conn_state carry_relay(struct conn *conn);
+enum conn_state carry_splice(struct conn *conn);
+enum conn_state carry_idle(struct conn *conn);
+
+#endif

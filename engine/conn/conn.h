@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_CONN_CONN_H
+#define POSTERN_CONN_CONN_H
+
+#include "base/timer.h"
+#include "conn/engine.h"
+#include "conn/relay.h"
+#include "net/splice.h"
+#include "policy/reason.h"
+#include "tls/hello.h"
+#include "tls/session.h"
+
+struct worker;
+struct forged;
+
+/*
+ * The states of a connection, in the order of its life; life.c has the table of their steps. The
+ * words are those of the log and of ARCHITECTURE.md.
+ */
+#define CONN_STATES(X)                                                                             \
+	X(CONN_PEEKING, "hello")   /* awaiting the hello, which is only peeked at */               \
+	X(CONN_DIALLING, "dial")   /* connecting, to intercept */                                  \
+	X(CONN_PROBING, "probe")   /* our handshake with the server */                             \
+	X(CONN_FORGING, "forge")   /* awaiting the leaf from certgen */                            \
+	X(CONN_GREETING, "greet")  /* our handshake with the client */                             \
+	X(CONN_RELAYING, "relay")  /* intercepted: plaintext both ways */                          \
+	X(CONN_PASSING, "redial")  /* connecting, to pass */                                       \
+	X(CONN_SPLICING, "splice") /* passed: bytes both ways, untouched */                        \
+	X(CONN_REFUSING, "refuse") /* the alert was sent, awaiting the client's FIN */             \
+	X(CONN_CLOSED, "closed")   /* reported; freed after the event batch */
+
+#define CONN_ENUM(name, word) name,
+enum conn_state { CONN_STATES(CONN_ENUM) N_CONN_STATES };
+#undef CONN_ENUM
+
+struct conn {
+	struct worker *worker;
+	struct settings *settings; /* counted */
+	struct conn *prev, *next;  /* all of the worker's, or its dead ones */
+	struct conn *next_ready;
+	bool is_ready; /* has work left for the next turn of the loop */
+	enum conn_state state;
+	struct timer deadline;
+
+	struct sock client;
+	struct sock server;
+	union addr client_addr;
+	union addr server_addr; /* original destination */
+	size_t peeked;          /* bytes seen so far */
+	bool has_low_water;
+	struct hello *hello; /* once whole; owned */
+
+	struct verdict verdict; /* of the rules */
+	bool has_fate;
+	enum fate fate;
+	enum reason reason;
+	enum end end;
+	char detail[VERIFY_DETAIL_SIZE];
+	enum verify_result chain_verdict;
+	bool is_chain_judged;
+
+	struct session *upstream;
+	struct session *downstream;
+	struct forged *forged;     /* counted */
+	struct conn *next_waiting; /* for the same forged leaf */
+	bool is_waiting;
+
+	bool has_first_end;    /* one side has finished; `end` says which */
+	bool had_first_end;    /* when the deadline was last set */
+	uint64_t moved;        /* bytes, then */
+	struct relay relay[2]; /* [TO_SERVER], [TO_CLIENT] */
+	struct splice splice[2];
+
+	bool is_counted; /* in engine->n_connections */
+	uint64_t flow_id;
+	uint64_t started_wall;         /* us */
+	uint64_t started;              /* us */
+	uint64_t entered;              /* us, the current state */
+	uint64_t spent[N_CONN_STATES]; /* us */
+	json_t *report_upstream;       /* what is known of a server leg that is gone */
+	json_t *report_request;
+};
+
+enum { TO_SERVER, TO_CLIENT };
+
+/* A new connection on an accepted socket; the descriptor is taken over also on failure. */
+int conn_new(struct worker *worker, int fd, const union addr *client, const union addr *server);
+
+/* Runs the connection until it waits: on readiness, and when certgen has answered. */
+void conn_run(struct conn *conn);
+/* Its deadline has come. */
+void conn_expire(struct conn *conn);
+/* Ends it from outside, when the engine stops. */
+void conn_stop(struct conn *conn);
+/* After the batch. */
+void conn_free(struct conn *conn);
+
+/* --- for the files of this folder --- */
+
+/* What a step returns to end the connection. */
+enum conn_state conn_end(struct conn *conn, enum end end);
+/* What its owner wants, as of its beginning. */
+static inline const struct config *config_of(const struct conn *conn)
+{
+	return conn->settings->config;
+}
+
+/* On entering CONN_CLOSED: reports it and lets go of everything but its memory. */
+void conn_close(struct conn *conn);
+/* Sets the deadline anew, `ms` from now. */
+void conn_set_deadline(struct conn *conn, uint64_t ms);
+
+#endif

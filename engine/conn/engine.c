@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int settings_new(struct config *config, struct settings **ret_settings,
+		 struct config_error *ret_error)
+{
+	struct settings *settings = calloc(1, sizeof(*settings));
+	int r = settings ? trust_load(config->upstream.trust_store, &settings->trust) : -ENOMEM;
+
+	if (r < 0) {
+		snprintf(ret_error->text, sizeof(ret_error->text), "upstream.trust_store: %s: %s",
+			 config->upstream.trust_store,
+			 r == -EINVAL ? "no certificates in it" : strerror(-r));
+		free(settings);
+		return r;
+	}
+	atomic_init(&settings->n_refs, 1);
+	settings->config = config;
+	*ret_settings = settings;
+	return 0;
+}
+
+void settings_unref(struct settings *settings)
+{
+	if (!settings || atomic_fetch_sub(&settings->n_refs, 1) > 1)
+		return;
+	trust_free(settings->trust);
+	config_free(settings->config);
+	free(settings);
+}
+
+struct settings *engine_settings(struct engine *engine)
+{
+	struct settings *settings;
+
+	pthread_mutex_lock(&engine->lock);
+	settings = engine->settings;
+	atomic_fetch_add(&settings->n_refs, 1);
+	pthread_mutex_unlock(&engine->lock);
+	return settings;
+}
+
+void engine_set_settings(struct engine *engine, struct settings *settings)
+{
+	struct settings *old;
+
+	pthread_mutex_lock(&engine->lock);
+	old = engine->settings;
+	engine->settings = settings;
+	pthread_mutex_unlock(&engine->lock);
+	settings_unref(old);
+}

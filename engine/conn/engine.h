@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_CONN_ENGINE_H
+#define POSTERN_CONN_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "learn/learn.h"
+#include "policy/config.h"
+#include "tap/json.h"
+#include "tls/leaf.h"
+#include "tls/verify.h"
+
+/*
+ * What all workers share. A reload makes new settings; each connection keeps those it began with.
+ */
+struct settings {
+	atomic_uint n_refs;
+	struct config *config; /* owned */
+	struct trust *trust;   /* owned */
+};
+
+/* Takes the configuration over; it stays the caller's when this fails. 0 or -errno, with text. */
+int settings_new(struct config *config, struct settings **ret_settings,
+		 struct config_error *ret_error);
+void settings_unref(struct settings *settings);
+
+struct engine {
+	pthread_mutex_t lock; /* of settings */
+	struct settings *settings;
+	struct learned *learned;
+	struct json_log *log;
+	struct leaf_keys *leaf_keys;
+	atomic_uint n_connections;
+	atomic_uint_fast64_t n_flows;
+	atomic_bool is_stopping;
+};
+
+/* The settings of now, counted. */
+struct settings *engine_settings(struct engine *engine);
+/* Puts the new settings in force; takes over the caller's reference. */
+void engine_set_settings(struct engine *engine, struct settings *settings);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * An entry lives while it is in the table or somebody holds it. Its key is everything the leaf
+ * depends on: kind, key, name and the server's own certificate. Answers are matched by the id of
+ * the request; one that nobody waits for any more is simply kept for the next connection.
+ */
+#include "conn/forge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "conn/conn.h"
+#include "conn/worker.h"
+
+#define HASH_NONFATAL_OOM 1
+#define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes(key, n))
+#include <uthash.h>
+
+enum {
+	KEPT_MAX = 4096,
+	/* certgen's own cache decides when a leaf is too old; here it is only spared some work. */
+	KEPT_MS = 10 * 60 * 1000,
+};
+
+struct forged_key {
+	uint8_t digest[32]; /* of the server's certificate */
+	uint8_t kind;
+	uint8_t key;
+	char host[HELLO_HOST_MAX];
+};
+
+struct forged {
+	UT_hash_handle hh;
+	struct forged_key key;
+	unsigned n_refs;
+	uint32_t id;
+	uint64_t asked; /* ms */
+	enum forged_state state;
+	struct leaf *leaf;
+	struct conn *waiting;
+};
+
+void forge_init(struct forge *forge, const struct leaf_keys *keys)
+{
+	memset(forge, 0, sizeof(*forge));
+	forge->sock = SOCK_NONE;
+	forge->keys = keys;
+}
+
+void forged_unref(struct forge *forge, struct forged *forged)
+{
+	(void)forge;
+	if (!forged || --forged->n_refs > 0)
+		return;
+	leaf_unref(forged->leaf);
+	free(forged);
+}
+
+static void drop(struct forge *forge, struct forged *forged)
+{
+	HASH_DEL(forge->entries, forged);
+	forged_unref(forge, forged);
+}
+
+void forge_deinit(struct forge *forge)
+{
+	while (forge->entries)
+		drop(forge, forge->entries);
+	sock_close(&forge->sock);
+}
+
+int forge_connect(struct forge *forge, int fd)
+{
+	struct der ec = leaf_keys_public(forge->keys, LEAF_KEY_EC);
+	struct der rsa = leaf_keys_public(forge->keys, LEAF_KEY_RSA);
+
+	sock_close(&forge->sock);
+	forge->sock.fd = fd;
+	return certgen_send_keys(fd, ec.bytes, ec.n, rsa.bytes, rsa.n);
+}
+
+/* --- states, and who waits for them --- */
+
+enum forged_state forged_state(const struct forged *forged)
+{
+	return forged->state;
+}
+
+struct leaf *forged_leaf(const struct forged *forged)
+{
+	return forged->leaf;
+}
+
+void forged_wait(struct forged *forged, struct conn *conn)
+{
+	if (conn->is_waiting)
+		return;
+	conn->is_waiting = true;
+	conn->next_waiting = forged->waiting;
+	forged->waiting = conn;
+}
+
+void forged_unwait(struct forged *forged, struct conn *conn)
+{
+	struct conn **at = &forged->waiting;
+
+	if (!conn->is_waiting)
+		return;
+	while (*at != conn)
+		at = &(*at)->next_waiting;
+	*at = conn->next_waiting;
+	conn->is_waiting = false;
+}
+
+/* What failed is not kept: the next connection asks again. */
+static void settle(struct forge *forge, struct forged *forged, enum forged_state state)
+{
+	struct conn *next;
+
+	forged->state = state;
+	for (struct conn *conn = forged->waiting; conn; conn = next) {
+		next = conn->next_waiting;
+		conn->is_waiting = false;
+		worker_ready(conn);
+	}
+	forged->waiting = NULL;
+	if (state != FORGED_READY)
+		drop(forge, forged);
+}
+
+/* --- asking and being answered --- */
+
+static enum forged_state ask(struct forge *forge, struct forged *forged, struct der leaf)
+{
+	struct certgen_request request = {
+		.id = forged->id,
+		.kind = forged->key.kind,
+		.key = forged->key.key == LEAF_KEY_EC ? CERTGEN_KEY_EC : CERTGEN_KEY_RSA,
+		.leaf = leaf.bytes,
+		.leaf_length = leaf.n,
+	};
+	int r;
+
+	if (forge->sock.fd < 0)
+		return FORGED_DOWN;
+	memcpy(request.host, forged->key.host, sizeof(request.host));
+	r = certgen_send(forge->sock.fd, &request);
+	if (r == 0)
+		return FORGED_PENDING;
+	return r == -EPIPE || r == -ECONNRESET ? FORGED_DOWN : FORGED_FAILED;
+}
+
+static struct forged *find(struct forge *forge, const struct forged_key *key, uint64_t now)
+{
+	struct forged *forged;
+
+	HASH_FIND(hh, forge->entries, key, sizeof(*key), forged);
+	if (forged && forged->state == FORGED_READY && now - forged->asked > KEPT_MS) {
+		drop(forge, forged);
+		return NULL;
+	}
+	return forged;
+}
+
+static struct forged *add(struct forge *forge, const struct forged_key *key, uint64_t now)
+{
+	struct forged *forged = calloc(1, sizeof(*forged)), *found;
+
+	if (!forged)
+		return NULL;
+	forged->key = *key;
+	forged->n_refs = 1; /* the table's */
+	forged->asked = now;
+	forged->id = ++forge->last_id;
+	if (HASH_COUNT(forge->entries) >= KEPT_MAX)
+		drop(forge, forge->entries);
+	HASH_ADD(hh, forge->entries, key, sizeof(*key), forged);
+	HASH_FIND(hh, forge->entries, key, sizeof(*key), found);
+	if (found)
+		return forged;
+	free(forged); /* uthash could not grow */
+	return NULL;
+}
+
+struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf_key key,
+			  const char *host, struct der leaf, uint64_t now)
+{
+	struct forged_key wanted;
+	struct forged *forged;
+	enum forged_state state;
+
+	memset(&wanted, 0, sizeof(wanted)); /* the hash covers the padding */
+	wanted.kind = (uint8_t)kind;
+	wanted.key = (uint8_t)key;
+	strncpy(wanted.host, host, sizeof(wanted.host) - 1);
+	certificate_digest(leaf, wanted.digest);
+	forged = find(forge, &wanted, now);
+	if (forged) {
+		forged->n_refs++;
+		return forged;
+	}
+	forged = add(forge, &wanted, now);
+	if (!forged)
+		return NULL;
+	forged->n_refs++;
+	state = ask(forge, forged, leaf);
+	if (state != FORGED_PENDING)
+		settle(forge, forged, state);
+	return forged;
+}
+
+static void answer(struct forge *forge, const struct certgen_answer *answer)
+{
+	struct forged *forged = forge->entries;
+
+	while (forged && (forged->id != answer->id || forged->state != FORGED_PENDING))
+		forged = forged->hh.next;
+	if (!forged)
+		return;
+	switch (answer->status) {
+	case CERTGEN_OK:
+		forged->leaf =
+			leaf_new(forge->keys, forged->key.key, answer->chain, answer->chain_length);
+		settle(forge, forged, forged->leaf ? FORGED_READY : FORGED_FAILED);
+		break;
+	case CERTGEN_REFUSED:
+		settle(forge, forged, FORGED_REFUSED);
+		break;
+	case CERTGEN_NO_CA:
+	case CERTGEN_FAILED:
+		settle(forge, forged, FORGED_FAILED);
+		break;
+	}
+}
+
+static void lose(struct forge *forge)
+{
+	struct forged *next;
+
+	sock_close(&forge->sock);
+	for (struct forged *forged = forge->entries; forged; forged = next) {
+		next = forged->hh.next;
+		if (forged->state == FORGED_PENDING)
+			settle(forge, forged, FORGED_DOWN);
+	}
+}
+
+void forge_receive(struct forge *forge)
+{
+	while (forge->sock.fd >= 0) {
+		struct certgen_answer got;
+		int r = certgen_receive(forge->sock.fd, forge->answer, sizeof(forge->answer), &got);
+
+		if (r == -EAGAIN)
+			return;
+		if (r < 0) {
+			log_error("certgen is gone: %s", strerror(-r));
+			lose(forge);
+			return;
+		}
+		answer(forge, &got);
+	}
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/relay.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+	SHARE = 16,      /* records one direction may move before others have their turn */
+	SPARE_MAX = 256, /* buffers kept; 4 MiB a worker */
+};
+
+static bool buffer_borrow(struct relay *relay, struct relay_pool *pool)
+{
+	if (relay->buffer)
+		return true;
+	if (pool->spare) {
+		relay->buffer = pool->spare;
+		pool->spare = relay->buffer->next;
+		pool->n--;
+	} else {
+		relay->buffer = malloc(sizeof(*relay->buffer));
+	}
+	relay->begin = relay->end = 0;
+	return relay->buffer != NULL;
+}
+
+static void buffer_return(struct relay *relay, struct relay_pool *pool)
+{
+	struct relay_buffer *buffer = relay->buffer;
+
+	if (!buffer)
+		return;
+	explicit_bzero(buffer->bytes, relay->dirty); /* somebody's plaintext */
+	relay->buffer = NULL;
+	relay->begin = relay->end = relay->dirty = 0;
+	if (pool->n >= SPARE_MAX) {
+		free(buffer);
+		return;
+	}
+	buffer->next = pool->spare;
+	pool->spare = buffer;
+	pool->n++;
+}
+
+void relay_pool_deinit(struct relay_pool *pool)
+{
+	while (pool->spare) {
+		struct relay_buffer *next = pool->spare->next;
+
+		free(pool->spare);
+		pool->spare = next;
+	}
+	pool->n = 0;
+}
+
+void relay_deinit(struct relay *relay, struct relay_pool *pool)
+{
+	buffer_return(relay, pool);
+}
+
+/* Reads one record's worth, or notes that no more will come. */
+static enum session_io fill(struct relay *relay, struct session *from)
+{
+	enum session_io io;
+
+	relay->begin = relay->end = 0;
+	io = session_read(from, relay->buffer->bytes, RELAY_BUFFER, &relay->end);
+	if (relay->end > relay->dirty)
+		relay->dirty = relay->end;
+	if (io == SESSION_CLOSED)
+		relay->is_closed = true;
+	if (io == SESSION_TRUNCATED)
+		relay->is_finished = true;
+	return io;
+}
+
+static enum session_io drain(struct relay *relay, struct session *to)
+{
+	while (relay->begin < relay->end) {
+		size_t n;
+		enum session_io io = session_write(to, relay->buffer->bytes + relay->begin,
+						   relay->end - relay->begin, &n);
+
+		if (io != SESSION_OK)
+			return io;
+		relay->begin += n;
+		relay->bytes += n;
+	}
+	return SESSION_OK;
+}
+
+/* Everything read was written: tell the other side what the end was. */
+static enum session_io finish(struct relay *relay, struct session *to, int to_fd)
+{
+	if (relay->is_closed && !relay->is_notified) {
+		enum session_io io = session_close_notify(to);
+
+		if (io != SESSION_OK)
+			return io;
+		relay->is_notified = true;
+	}
+	if (relay->is_finished && !relay->is_shut) {
+		(void)shutdown(to_fd, SHUT_WR);
+		relay->is_shut = true;
+	}
+	return SESSION_OK;
+}
+
+static bool is_failure(enum session_io io)
+{
+	return io == SESSION_RESET || io == SESSION_ALERT || io == SESSION_ERROR;
+}
+
+enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struct session *from,
+			     struct session *to, int to_fd, enum session_io *ret_io)
+{
+	for (unsigned i = 0; i < SHARE; i++) {
+		enum session_io io = drain(relay, to);
+
+		if (io == SESSION_OK)
+			io = finish(relay, to, to_fd);
+		if (io == SESSION_WAIT)
+			return RELAY_WAIT;
+		if (io != SESSION_OK) {
+			*ret_io = io;
+			return RELAY_WRITE_FAILED;
+		}
+		if (relay->is_finished) {
+			buffer_return(relay, pool);
+			return RELAY_ENDED;
+		}
+		if (!buffer_borrow(relay, pool))
+			return RELAY_NO_MEMORY;
+		io = fill(relay, from);
+		if (io == SESSION_WAIT) {
+			buffer_return(relay, pool);
+			return RELAY_WAIT;
+		}
+		if (is_failure(io)) {
+			*ret_io = io;
+			return RELAY_READ_FAILED;
+		}
+	}
+	return RELAY_AGAIN;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_CONN_RELAY_H
+#define POSTERN_CONN_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tls/session.h"
+
+/*
+ * One direction of an intercepted connection: plaintext from one TLS session to the other. A buffer
+ * is lent from a pool only while bytes are in it. Nothing more is read while they could not be
+ * written, so a slow reader slows the writer (back-pressure). close_notify and FIN are carried over
+ * each as what it was.
+ */
+
+enum {
+	RELAY_BUFFER = 16384, /* the plaintext of one full record */
+};
+
+struct relay_buffer {
+	struct relay_buffer *next; /* in the pool */
+	uint8_t bytes[RELAY_BUFFER];
+};
+
+/* All zero is empty and ready. */
+struct relay_pool {
+	struct relay_buffer *spare;
+	unsigned n;
+};
+
+void relay_pool_deinit(struct relay_pool *pool);
+
+struct relay {
+	struct relay_buffer *buffer;
+	size_t begin, end; /* of what is in it */
+	size_t dirty;      /* bytes to wipe before it is given back */
+	bool is_closed;    /* close_notify came */
+	bool is_finished;  /* FIN came */
+	bool is_notified;  /* close_notify was sent on */
+	bool is_shut;      /* FIN was sent on */
+	uint64_t bytes;    /* written, in all */
+};
+
+enum relay_result {
+	RELAY_WAIT,
+	RELAY_AGAIN,       /* the share of this turn is used up */
+	RELAY_ENDED,       /* all was carried over, the FIN included */
+	RELAY_READ_FAILED, /* *ret_io says how: RESET, ALERT, ERROR */
+	RELAY_WRITE_FAILED,
+	RELAY_NO_MEMORY,
+};
+
+/* `to_fd` is the socket under `to`, for its FIN. */
+enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struct session *from,
+			     struct session *to, int to_fd, enum session_io *ret_io);
+
+/* Wipes and gives back the buffer. */
+void relay_deinit(struct relay *relay, struct relay_pool *pool);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_CONN_WORKER_H
+#define POSTERN_CONN_WORKER_H
+
+#include <stdatomic.h>
+
+#include "base/loop.h"
+#include "conn/conn.h"
+#include "conn/engine.h"
+#include "conn/forge.h"
+#include "conn/relay.h"
+#include "net/splice.h"
+
+/*
+ * One thread with a loop of its own: its listeners, its connections, its line to certgen. What
+ * workers share is in struct engine.
+ */
+struct worker {
+	struct engine *engine;
+	pthread_t thread;
+	struct loop loop;
+	struct sock listeners[2]; /* IPv4, IPv6; SOCK_NONE where there is none */
+	struct sock wake;         /* eventfd: look at the two below, and at engine->is_stopping */
+	atomic_int new_certgen;   /* descriptor of a new line to certgen, or -1 */
+	struct forge forge;
+	struct tls_random *random;
+	struct pipe_pool pipes;
+	struct relay_pool buffers;
+	struct conn *conns;
+	struct conn *ready; /* singly linked, to be run in the next turn */
+	struct conn *dead;  /* to be freed after the batch */
+	int spare;          /* descriptor given up to refuse a connection when none is left */
+	bool is_short;      /* of descriptors; said once */
+	uint8_t scratch[HELLO_MAX];
+};
+
+/* What the sockets of a loop are for. */
+enum sock_kind { SOCK_LISTENER, SOCK_CLIENT, SOCK_SERVER, SOCK_CERTGEN, SOCK_WAKE };
+
+/*
+ * Prepares the worker; `listeners` (two descriptors or -1) and `certgen` are taken over.
+ * 0 or -errno.
+ */
+int worker_init(struct worker *worker, struct engine *engine, const int listeners[2], int certgen);
+void worker_deinit(struct worker *worker);
+
+/* Starts the thread, which runs until engine->is_stopping is set and it is woken. */
+int worker_start(struct worker *worker);
+/* Any thread: makes the worker look around. */
+void worker_wake(struct worker *worker);
+/* Any thread: hands over a new line to certgen. */
+void worker_set_certgen(struct worker *worker, int fd);
+
+/* Runs the connection in the next turn of its worker's loop. */
+void worker_ready(struct conn *conn);
+
+#endif
