@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "certgen/service.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* Certificates, back to back, as an answer carries them. */
+struct chain {
+	uint8_t bytes[CERTGEN_MESSAGE_MAX - WIRE_ANSWER_HEAD];
+	size_t length;
+};
+
+static int take_keys(struct service_session *session, const uint8_t *message, size_t n)
+{
+	struct wire_keys keys;
+
+	/* Once: the leaves already given out are for the keys that came first. */
+	if (session->keys[0].spki_length > 0 || wire_parse_keys(message, n, &keys) < 0)
+		return -EBADMSG;
+	for (int i = 0; i < WIRE_KEY_KINDS; i++) {
+		const uint8_t *der = keys.spki[i].der;
+		size_t length = keys.spki[i].length;
+		int r = forge_key_init(&session->keys[i], i, der, length);
+
+		if (r == 0 && EVP_Q_digest(NULL, "SHA256", NULL, der, length,
+					   session->hashes[i].bytes, NULL) != 1)
+			r = -ENOMEM;
+		if (r < 0) {
+			service_session_deinit(session);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static bool append(struct chain *chain, const struct cache_leaf *leaf, const struct ca *ca)
+{
+	size_t room = sizeof(chain->bytes) - chain->length;
+	size_t n = wire_write_certificate(leaf->der, leaf->length, chain->bytes, room);
+
+	if (n == 0 || ca->chain_length > room - n)
+		return false;
+	if (ca->chain_length > 0)
+		memcpy(chain->bytes + n, ca->chain, ca->chain_length);
+	chain->length = n + ca->chain_length;
+	return true;
+}
+
+/* The leaf from the cache, else newly signed. */
+static enum certgen_status make_chain(struct service *service, struct service_session *session,
+				      int64_t now, const struct certgen_request *request,
+				      struct chain *chain, const char **ret_why)
+{
+	const struct ca *ca = service->ca[request->kind];
+	struct forge_order order = {
+		.ca = ca,
+		.kind = request->kind,
+		.host = request->host,
+		.key = &session->keys[request->key],
+		.now = now,
+		.max_lifetime = service->max_lifetime,
+		.leaf = request->leaf,
+		.leaf_length = request->leaf_length,
+	};
+	struct forge_leaf forged;
+	struct cache_leaf leaf;
+	struct cache_key key;
+	bool is_whole;
+
+	*ret_why = "no keys were sent on this socket, or out of memory";
+	if (order.key->spki_length == 0 ||
+	    cache_key_of(request, &session->hashes[request->key], &key) < 0)
+		return CERTGEN_FAILED;
+	if (cache_get(service->cache, &key, now, &leaf)) {
+		is_whole = append(chain, &leaf, ca);
+	} else {
+		enum certgen_status status = forge(&order, &forged, ret_why);
+
+		if (status != CERTGEN_OK)
+			return status;
+		leaf = (struct cache_leaf){ forged.der, forged.length };
+		is_whole = append(chain, &leaf, ca);
+		if (is_whole &&
+		    cache_put(service->cache, &key, &leaf, forged.not_before, forged.not_after) < 0)
+			log_debug("a leaf could not be remembered");
+		forge_leaf_deinit(&forged);
+	}
+	*ret_why = "it is too large";
+	return is_whole ? CERTGEN_OK : CERTGEN_REFUSED;
+}
+
+static int answer_request(struct service *service, struct service_session *session, int64_t now,
+			  const uint8_t *message, size_t n, uint8_t *answer, size_t *ret_length)
+{
+	struct certgen_request request;
+	struct chain chain;
+	const char *why = "this CA is not configured";
+	enum certgen_status status = CERTGEN_NO_CA;
+
+	if (wire_parse_request(message, n, &request) < 0)
+		return -EBADMSG;
+	chain.length = 0;
+	if (service->ca[request.kind])
+		status = make_chain(service, session, now, &request, &chain, &why);
+	/* What a server can bring about is not worth a line in every log; what is wrong here is. */
+	if (status == CERTGEN_FAILED)
+		log_warning("request %u failed: %s", request.id, why);
+	else if (status != CERTGEN_OK)
+		log_debug("request %u refused: %s", request.id, why);
+	struct certgen_answer result = { .id = request.id,
+					 .status = status,
+					 .chain = chain.bytes,
+					 .chain_length = chain.length };
+
+	*ret_length = wire_write_answer(&result, answer, CERTGEN_MESSAGE_MAX);
+	return 0;
+}
+
+int service_handle(struct service *service, struct service_session *session, int64_t now,
+		   const uint8_t *message, size_t n, uint8_t answer[CERTGEN_MESSAGE_MAX],
+		   size_t *ret_length)
+{
+	enum wire_type type;
+	int r = wire_type(message, n, &type);
+
+	if (r < 0)
+		return r;
+	switch (type) {
+	case WIRE_KEYS:
+		r = take_keys(session, message, n);
+		if (r == 0)
+			*ret_length = 0;
+		return r;
+	case WIRE_REQUEST:
+		return answer_request(service, session, now, message, n, answer, ret_length);
+	case WIRE_ANSWER:
+		break;
+	}
+	return -EBADMSG;
+}
+
+void service_session_deinit(struct service_session *session)
+{
+	for (int i = 0; i < WIRE_KEY_KINDS; i++)
+		forge_key_deinit(&session->keys[i]);
+}
+
+void service_deinit(struct service *service)
+{
+	for (int i = 0; i < SERVICE_CA_KINDS; i++)
+		ca_free(service->ca[i]);
+	cache_free(service->cache);
+}

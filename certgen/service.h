@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_CERTGEN_SERVICE_H
+#define POSTERN_CERTGEN_SERVICE_H
+
+#include "certgen/cache.h"
+#include "certgen/forge.h"
+
+/* A message in, its answer out; no sockets here, so that a test or a fuzzer can drive it. */
+
+enum {
+	SERVICE_CA_KINDS = CERTGEN_UNTRUSTED + 1,
+};
+
+struct service {
+	struct ca *ca[SERVICE_CA_KINDS]; /* by enum certgen_kind; NULL: not configured */
+	struct cache *cache;
+	int64_t max_lifetime; /* seconds */
+};
+
+/* What one socket has told us. Zero-initialised; service_session_deinit(). */
+struct service_session {
+	struct forge_key keys[WIRE_KEY_KINDS];
+	struct cache_key hashes[WIRE_KEY_KINDS]; /* of each key's SubjectPublicKeyInfo */
+};
+
+/*
+ * 0 with *ret_length bytes to send (none for a message without answer); -errno when the peer
+ * should be dropped: -EBADMSG for one that broke the format. `now`: seconds since 1970.
+ */
+int service_handle(struct service *service, struct service_session *session, int64_t now,
+		   const uint8_t *message, size_t n, uint8_t answer[CERTGEN_MESSAGE_MAX],
+		   size_t *ret_length);
+
+void service_session_deinit(struct service_session *session);
+void service_deinit(struct service *service);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "certgen/ca.h"
+#include "certgen/ca_facts.h"
+#include "cli/cli.h"
+#include "cli/file.h"
+
+static int put(const char *path, mode_t mode, const struct ca_bytes *bytes, bool is_replacing)
+{
+	int r = file_write(path, mode, bytes->bytes, bytes->length, is_replacing);
+
+	if (r == -EEXIST)
+		return cli_fail(CLI_FAILURE, "%s: is there already, kept; --force replaces it",
+				path);
+	return r < 0 ? cli_fail(CLI_FAILURE, "%s: %s", path, strerror(-r)) : CLI_OK;
+}
+
+/*
+ * Only certificates and the key are taken over, whatever else the files hold. The key goes first:
+ * it may be refused because one is there, and then nothing has changed.
+ */
+static int import(const struct config *config, const char *certificate, const char *key,
+		  bool is_forced)
+{
+	struct ca *ca;
+	struct ca_error error;
+	struct ca_bytes chain, secret = { 0 };
+	int code = CLI_OK;
+
+	if (ca_load(certificate, key ? key : config->ca.key, time(NULL), &ca, &error) < 0)
+		return cli_fail(CLI_FAILURE, "%s", error.text);
+	ca_free(ca);
+	if (ca_facts_export(certificate, CA_EXPORT_CHAIN, &chain, &error) < 0)
+		return cli_fail(CLI_FAILURE, "%s", error.text);
+	if (key && ca_facts_export_key(key, &secret, &error) < 0)
+		code = cli_fail(CLI_FAILURE, "%s", error.text);
+	if (code == CLI_OK && key)
+		code = put(config->ca.key, 0600, &secret, is_forced);
+	if (code == CLI_OK)
+		code = put(config->ca.certificate, 0644, &chain, true);
+	if (code == CLI_OK)
+		printf("%s: imported\n", config->ca.certificate);
+	ca_bytes_deinit(&secret);
+	ca_bytes_deinit(&chain);
+	return code;
+}
+
+int cli_ca_import(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "certificate", required_argument, NULL, 'C' },
+		{ "key", required_argument, NULL, 'k' },
+		{ "force", no_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *path = CLI_CONFIG, *certificate = NULL, *key = NULL;
+	bool is_forced = false;
+	struct config *config;
+	int c;
+
+	while ((c = cli_option(argc, argv, options)) != -1) {
+		if (c == 'c')
+			path = optarg;
+		else if (c == 'C')
+			certificate = optarg;
+		else if (c == 'k')
+			key = optarg;
+		else if (c == 'f')
+			is_forced = true;
+		else
+			return CLI_USAGE;
+	}
+	if (!certificate)
+		return cli_fail(CLI_USAGE, "import: --certificate FILE is needed");
+	if (cli_has_extra(argc, argv) || cli_load(path, &config) != CLI_OK)
+		return CLI_USAGE;
+	int code = import(config, certificate, key, is_forced);
+
+	config_free(config);
+	return code;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <time.h>
+
+#include "certgen/ca_facts.h"
+#include "cli/cli.h"
+
+static const char *time_text(int64_t seconds, char text[32])
+{
+	time_t time = (time_t)seconds;
+	struct tm tm;
+
+	if (!gmtime_r(&time, &tm) || strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return "-";
+	return text;
+}
+
+static int show(const char *title, const char *certificate, const char *key)
+{
+	struct ca_facts facts;
+	struct ca_error error;
+	char text[32];
+
+	if (ca_facts(certificate, &facts, &error) < 0)
+		return cli_fail(CLI_FAILURE, "%s", error.text);
+	time_t now = time(NULL);
+	const char *state = now < facts.not_before  ? " (not yet)"
+			    : now > facts.not_after ? " (expired)"
+						    : "";
+
+	printf("%s\n", title);
+	printf("  subject      %s\n", facts.subject);
+	printf("  issuer       %s\n", facts.issuer);
+	printf("  not before   %s\n", time_text(facts.not_before, text));
+	printf("  not after    %s%s\n", time_text(facts.not_after, text), state);
+	printf("  sha256       %s\n", facts.fingerprint);
+	printf("  key type     %s\n", facts.key);
+	printf("  certificate  %s\n", certificate);
+	printf("  key          %s\n", key);
+	return CLI_OK;
+}
+
+int cli_ca_show(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *path = CLI_CONFIG;
+	struct config *config;
+	int c;
+
+	while ((c = cli_option(argc, argv, options)) != -1) {
+		if (c != 'c')
+			return CLI_USAGE;
+		path = optarg;
+	}
+	if (cli_has_extra(argc, argv) || cli_load(path, &config) != CLI_OK)
+		return CLI_USAGE;
+	int code = show("trusted CA", config->ca.certificate, config->ca.key);
+
+	if (code == CLI_OK && config->ca.untrusted_certificate[0] != '\0')
+		code = show("untrusted CA", config->ca.untrusted_certificate,
+			    config->ca.untrusted_key);
+	config_free(config);
+	return code;
+}

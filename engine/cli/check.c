@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "certgen/ca.h"
+#include "cli/cli.h"
+
+static int check_ca(const struct config *config)
+{
+	struct ca *trusted = NULL, *untrusted = NULL;
+	struct ca_error error;
+	int r = ca_load(config->ca.certificate, config->ca.key, time(NULL), &trusted, &error);
+
+	if (r == 0 && config->ca.untrusted_certificate[0] != '\0') {
+		r = ca_load(config->ca.untrusted_certificate, config->ca.untrusted_key, time(NULL),
+			    &untrusted, &error);
+		if (r == 0)
+			r = ca_check_apart(trusted, untrusted, &error);
+	}
+	ca_free(trusted);
+	ca_free(untrusted);
+	return r < 0 ? cli_fail(CLI_USAGE, "%s", error.text) : CLI_OK;
+}
+
+static int check_trust_store(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return cli_fail(CLI_USAGE, "%s: %s", path, strerror(errno));
+	close(fd);
+	return CLI_OK;
+}
+
+int cli_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *path = CLI_CONFIG;
+	struct config *config;
+	int c;
+
+	while ((c = cli_option(argc, argv, options)) != -1) {
+		if (c != 'c')
+			return CLI_USAGE;
+		path = optarg;
+	}
+	if (cli_has_extra(argc, argv) || cli_load(path, &config) != CLI_OK)
+		return CLI_USAGE;
+	int code = check_ca(config);
+
+	if (code == CLI_OK)
+		code = check_trust_store(config->upstream.trust_store);
+	if (code == CLI_OK)
+		printf("%s: ok\n", path);
+	config_free(config);
+	return code;
+}
