@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -51,6 +53,7 @@ int main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *path = DEFAULT_CONFIG;
+	char absolute[PATH_MAX];
 	struct config *config;
 	struct config_error error;
 	int option;
@@ -77,6 +80,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "posternd: unexpected argument '%s', see --help\n", argv[optind]);
 		return 2;
 	}
+	/* Absolute, because the engine will work elsewhere when it reads the file again. */
+	if (realpath(path, absolute))
+		path = absolute;
 	if (config_load(path, &config, &error) < 0) {
 		log_error("%s", error.text);
 		return 2;

@@ -48,6 +48,7 @@ struct conn {
 	union addr server_addr; /* original destination */
 	size_t peeked;          /* bytes seen so far */
 	bool has_low_water;
+	bool is_tls;         /* the bytes seen so far may begin a hello */
 	struct hello *hello; /* once whole; owned */
 
 	struct verdict verdict; /* of the rules */

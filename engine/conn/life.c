@@ -123,7 +123,7 @@ static enum conn_state conn_block(struct conn *c, enum reason reason, enum alert
 {
 	decide(c, FATE_BLOCK, reason);
 	drop_server(c);
-	if (c->hello)
+	if (c->is_tls)
 		alert_send(&c->client, alert);
 	(void)shutdown(c->client.fd, SHUT_WR);
 	return CONN_REFUSING;
@@ -210,13 +210,16 @@ static enum conn_state peek_hello(struct conn *c)
 		return end_undecided(c, REASON_CLIENT_RESET, END_CLIENT_RESET);
 	if (n == 0)
 		return end_undecided(c, REASON_CLIENT_CLOSED, END_CLIENT_CLOSED);
-	if (c->peeked == 0)
-		conn_set_deadline(c, config->timeouts.hello);
+	if (c->peeked == 0) /* one deadline for all of it, from the accept on */
+		timer_set(&c->worker->loop.wheel, &c->deadline,
+			  c->started / 1000 + config->timeouts.hello);
 	c->peeked = (size_t)n;
+	c->is_tls = true;
 	switch (hello_parse(bytes, c->peeked, &hello)) {
 	case HELLO_SHORT:
 		return await_hello(c, hello.needed);
 	case HELLO_NOT_TLS:
+		c->is_tls = false;
 		return pass_or_block(c, config->hello.not_tls, REASON_NOT_TLS);
 	case HELLO_MALFORMED:
 		return pass_or_block(c, config->hello.malformed, REASON_HELLO_MALFORMED);

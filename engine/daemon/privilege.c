@@ -11,9 +11,9 @@
 
 #include "base/log.h"
 
-static int fail(const char *what, const char *user, int error)
+static int fail(const char *user, const char *what, int error)
 {
-	log_error("cannot become user '%s': %s: %s", user, what, strerror(error));
+	log_error("user: cannot become '%s': %s: %s", user, what, strerror(error));
 	return -error;
 }
 
@@ -21,20 +21,21 @@ static int become(const char *user)
 {
 	const struct passwd *entry;
 
-	errno = 0;
 	entry = getpwnam(user);
-	if (!entry)
-		return fail("looking it up", user, errno ? errno : ENOENT);
+	if (!entry) {
+		log_error("user: there is no user '%s'", user);
+		return -ENOENT;
+	}
 	capng_clear(CAPNG_SELECT_BOTH);
 	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW);
 	if (entry->pw_uid == geteuid()) {
 		if (capng_apply(CAPNG_SELECT_BOTH) < 0)
-			return fail("capabilities", user, EPERM);
+			return fail(user, "capabilities", EPERM);
 		return 0;
 	}
 	if (capng_change_id((int)entry->pw_uid, (int)entry->pw_gid,
 			    CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING) < 0)
-		return fail("changing to it", user, EPERM);
+		return fail(user, "changing to it", EPERM);
 	return 0;
 }
 
@@ -46,11 +47,11 @@ int privilege_drop(const char *user, bool core_dumps)
 	if (r < 0)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return fail("no new privileges", user, errno);
+		return fail(user, "no new privileges", errno);
 	if (!core_dumps)
 		(void)setrlimit(RLIMIT_CORE, &none);
 	if (prctl(PR_SET_DUMPABLE, core_dumps ? 1 : 0, 0, 0, 0) < 0)
-		return fail("core dumps", user, errno);
+		return fail(user, "core dumps", errno);
 	return 0;
 }
 

@@ -234,6 +234,8 @@ int run_engine(struct config *config, const char *path, const int *certgen, unsi
 		free(run.workers);
 		return 1;
 	}
+	if (chdir(config->state_dir) < 0)
+		log_warning("state_dir: %s: %s", config->state_dir, strerror(errno));
 	r = prepare(&run, config);
 	if (r == 0)
 		r = start(&run, listeners, certgen);
