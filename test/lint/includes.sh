@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Includes point one way: conn -> {net, tls, policy, learn, tap} -> base. See HACKING.md.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+status=0
+
+# folder: the folders whose headers its files may include, besides its own
+declare -A may=(
+	[engine]="base policy daemon"
+	[engine/base]=""
+	[engine/net]="base"
+	[engine/tls]="base"
+	[engine/policy]="base"
+	[engine/learn]="base"
+	[engine/tap]="base"
+	[engine/conn]="base net tls policy learn tap certgen"
+	[engine/daemon]="base net tls policy learn tap conn"
+	[engine/cli]="base policy certgen"
+	[certgen]="base"
+)
+
+# header (a pattern): the only files (patterns) that may include it
+libraries=(
+	'mbedtls/.*|psa/.*'  'engine/tls/(mbed\.[ch]|upstream\.c|downstream\.c)'
+	'openssl/.*'         '(engine/tls|certgen)/.*'
+	'sodium.*'           'engine/base/hash\.c|engine/tls/.*'
+	'yaml\.h'            'engine/policy/.*'
+	'jansson\.h'         'engine/tap/.*'
+	'linux/netlink\.h|linux/netfilter/nf.*|libmnl/.*' 'engine/net/gate\.c'
+	'pcap.*'             'engine/tap/pcap\.c'
+)
+
+wrong() {
+	echo "$1: $2"
+	status=1
+}
+
+while IFS=: read -r file line include; do
+	folder=${file%/*}
+	[ -v "may[$folder]" ] || wrong "$file" "test/lint/includes.sh does not know this folder"
+	[[ $include =~ ([\"<])([^\">]+) ]] || { wrong "$file:$line" "an include without a name"; continue; }
+	header=${BASH_REMATCH[2]}
+	if [ "${BASH_REMATCH[1]}" = '"' ]; then
+		[[ " ${folder##*/} ${may[$folder]:-} " == *" ${header%%/*} "* ]] ||
+			wrong "$file:$line" "$folder may not include \"$header\""
+		continue
+	fi
+	for ((i = 0; i < ${#libraries[@]}; i += 2)); do
+		if [[ $header =~ ^(${libraries[i]})$ && ! $file =~ ^(${libraries[i + 1]})$ ]]; then
+			wrong "$file:$line" "<$header> only in ${libraries[i + 1]}"
+		fi
+	done
+done < <(grep -rnE --include='*.[ch]' '^[[:space:]]*#[[:space:]]*include' engine certgen)
+
+exit $status
