@@ -102,7 +102,7 @@ void conn_close(struct conn *conn)
 	timer_clear(&worker->loop.wheel, &conn->deadline);
 	if (conn->forged) {
 		forged_unwait(conn->forged, conn);
-		forged_unref(&worker->forge, conn->forged);
+		forged_unref(conn->forged);
 	}
 	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++) {
 		relay_deinit(&conn->relay[way], &worker->buffers);

@@ -2,7 +2,8 @@
 /*
  * An entry lives while it is in the table or somebody holds it. Its key is everything the leaf
  * depends on: kind, key, name and the server's own certificate. Answers are matched by the id of
- * the request; one that nobody waits for any more is simply kept for the next connection.
+ * the request; one that nobody waits for any more is simply kept for the next connection. While an
+ * answer is outstanding its entry stays in the table.
  */
 #include "conn/forge.h"
 
@@ -41,6 +42,7 @@ struct forged {
 	enum forged_state state;
 	struct leaf *leaf;
 	struct conn *waiting;
+	struct forged *next_pending;
 };
 
 void forge_init(struct forge *forge, const struct leaf_keys *keys)
@@ -50,9 +52,8 @@ void forge_init(struct forge *forge, const struct leaf_keys *keys)
 	forge->keys = keys;
 }
 
-void forged_unref(struct forge *forge, struct forged *forged)
+void forged_unref(struct forged *forged)
 {
-	(void)forge;
 	if (!forged || --forged->n_refs > 0)
 		return;
 	leaf_unref(forged->leaf);
@@ -62,7 +63,7 @@ void forged_unref(struct forge *forge, struct forged *forged)
 static void drop(struct forge *forge, struct forged *forged)
 {
 	HASH_DEL(forge->entries, forged);
-	forged_unref(forge, forged);
+	forged_unref(forged);
 }
 
 void forge_deinit(struct forge *forge)
@@ -70,16 +71,6 @@ void forge_deinit(struct forge *forge)
 	while (forge->entries)
 		drop(forge, forge->entries);
 	sock_close(&forge->sock);
-}
-
-int forge_connect(struct forge *forge, int fd)
-{
-	struct der ec = leaf_keys_public(forge->keys, LEAF_KEY_EC);
-	struct der rsa = leaf_keys_public(forge->keys, LEAF_KEY_RSA);
-
-	sock_close(&forge->sock);
-	forge->sock.fd = fd;
-	return certgen_send_keys(fd, ec.bytes, ec.n, rsa.bytes, rsa.n);
 }
 
 /* --- states, and who waits for them --- */
@@ -115,11 +106,22 @@ void forged_unwait(struct forged *forged, struct conn *conn)
 	conn->is_waiting = false;
 }
 
+static void pending_remove(struct forge *forge, const struct forged *forged)
+{
+	struct forged **at = &forge->pending;
+
+	while (*at && *at != forged)
+		at = &(*at)->next_pending;
+	if (*at)
+		*at = forged->next_pending;
+}
+
 /* What failed is not kept: the next connection asks again. */
 static void settle(struct forge *forge, struct forged *forged, enum forged_state state)
 {
 	struct conn *next;
 
+	pending_remove(forge, forged);
 	forged->state = state;
 	for (struct conn *conn = forged->waiting; conn; conn = next) {
 		next = conn->next_waiting;
@@ -165,9 +167,24 @@ static struct forged *find(struct forge *forge, const struct forged_key *key, ui
 	return forged;
 }
 
+/* The oldest goes, but none that somebody waits for. */
+static bool make_room(struct forge *forge)
+{
+	struct forged *forged = forge->entries;
+
+	if (HASH_COUNT(forge->entries) < KEPT_MAX)
+		return true;
+	while (forged && forged->state == FORGED_PENDING)
+		forged = forged->hh.next;
+	if (forged)
+		drop(forge, forged);
+	return forged != NULL;
+}
+
 static struct forged *add(struct forge *forge, const struct forged_key *key, uint64_t now)
 {
-	struct forged *forged = calloc(1, sizeof(*forged)), *found;
+	struct forged *forged = make_room(forge) ? calloc(1, sizeof(*forged)) : NULL;
+	struct forged *found;
 
 	if (!forged)
 		return NULL;
@@ -175,8 +192,6 @@ static struct forged *add(struct forge *forge, const struct forged_key *key, uin
 	forged->n_refs = 1; /* the table's */
 	forged->asked = now;
 	forged->id = ++forge->last_id;
-	if (HASH_COUNT(forge->entries) >= KEPT_MAX)
-		drop(forge, forge->entries);
 	HASH_ADD(hh, forge->entries, key, sizeof(*key), forged);
 	HASH_FIND(hh, forge->entries, key, sizeof(*key), found);
 	if (found)
@@ -207,17 +222,21 @@ struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf
 		return NULL;
 	forged->n_refs++;
 	state = ask(forge, forged, leaf);
-	if (state != FORGED_PENDING)
+	if (state != FORGED_PENDING) {
 		settle(forge, forged, state);
+	} else {
+		forged->next_pending = forge->pending;
+		forge->pending = forged;
+	}
 	return forged;
 }
 
 static void answer(struct forge *forge, const struct certgen_answer *answer)
 {
-	struct forged *forged = forge->entries;
+	struct forged *forged = forge->pending;
 
-	while (forged && (forged->id != answer->id || forged->state != FORGED_PENDING))
-		forged = forged->hh.next;
+	while (forged && forged->id != answer->id)
+		forged = forged->next_pending;
 	if (!forged)
 		return;
 	switch (answer->status) {
@@ -238,14 +257,19 @@ static void answer(struct forge *forge, const struct certgen_answer *answer)
 
 static void lose(struct forge *forge)
 {
-	struct forged *next;
-
 	sock_close(&forge->sock);
-	for (struct forged *forged = forge->entries; forged; forged = next) {
-		next = forged->hh.next;
-		if (forged->state == FORGED_PENDING)
-			settle(forge, forged, FORGED_DOWN);
-	}
+	while (forge->pending)
+		settle(forge, forge->pending, FORGED_DOWN);
+}
+
+int forge_connect(struct forge *forge, int fd)
+{
+	struct der ec = leaf_keys_public(forge->keys, LEAF_KEY_EC);
+	struct der rsa = leaf_keys_public(forge->keys, LEAF_KEY_RSA);
+
+	lose(forge); /* what was asked of the old one will not be answered */
+	forge->sock.fd = fd;
+	return certgen_send_keys(fd, ec.bytes, ec.n, rsa.bytes, rsa.n);
 }
 
 void forge_receive(struct forge *forge)

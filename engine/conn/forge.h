@@ -20,6 +20,7 @@ struct forged; /* counted by the connections that hold it; one thread */
 struct forge {
 	struct sock sock;       /* to certgen; SOCK_NONE when it is down */
 	struct forged *entries; /* hash table, oldest first */
+	struct forged *pending; /* those of them that certgen has not answered */
 	const struct leaf_keys *keys;
 	uint32_t last_id;
 	uint8_t answer[CERTGEN_MESSAGE_MAX];
@@ -41,7 +42,7 @@ struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf
 enum forged_state forged_state(const struct forged *forged);
 /* When READY; borrowed. */
 struct leaf *forged_leaf(const struct forged *forged);
-void forged_unref(struct forge *forge, struct forged *forged);
+void forged_unref(struct forged *forged);
 
 /* Puts the connection among those to be run when the state changes; and takes it out again. */
 void forged_wait(struct forged *forged, struct conn *conn);

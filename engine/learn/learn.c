@@ -13,13 +13,13 @@
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes(key, n))
 #include <uthash.h>
 
-enum { KEY_MAX = 256 + 16 + 2 };
+enum { KEY_MAX = 2 + 1 + 16 + 256 };
 
 struct entry {
 	uint64_t expires;
 	UT_hash_handle hh; /* also links the entries in the order they were added */
 	unsigned key_length;
-	uint8_t key[]; /* port, address, name */
+	uint8_t key[]; /* port, length of the address, address, name */
 };
 
 struct learned {
@@ -30,15 +30,16 @@ struct learned {
 
 static unsigned key_of(const char *host, const union addr *server, uint8_t key[KEY_MAX])
 {
-	size_t n_address, n_host = strnlen(host, KEY_MAX - 18);
+	size_t n_address, n_host = strnlen(host, KEY_MAX - 19);
 	const uint8_t *address = addr_bytes(server, &n_address);
 	uint16_t port = addr_port(server);
 
 	memcpy(key, &port, 2);
+	key[2] = (uint8_t)n_address; /* or four bytes and a name might spell sixteen */
 	if (address)
-		memcpy(key + 2, address, n_address);
-	memcpy(key + 2 + n_address, host, n_host);
-	return (unsigned)(2 + n_address + n_host);
+		memcpy(key + 3, address, n_address);
+	memcpy(key + 3 + n_address, host, n_host);
+	return (unsigned)(3 + n_address + n_host);
 }
 
 struct learned *learned_new(unsigned max)

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # doc/reasons.md has the very rows of engine/policy/reason.h: every word, and its meaning.
+# shellcheck disable=SC2016 # backquotes are Markdown here, not commands
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
