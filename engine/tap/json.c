@@ -14,11 +14,12 @@
 #include "base/log.h"
 
 struct json_log {
-	pthread_mutex_t lock; /* of fd, lost and is_failing */
+	pthread_mutex_t lock; /* of all but path */
 	char *path;
 	int fd; /* -1: none */
 	uint64_t lost;
 	bool is_failing; /* the last write failed, and was reported */
+	bool is_cut;     /* the last write ended inside a line */
 };
 
 static int open_path(const char *path, int *ret_fd)
@@ -87,9 +88,11 @@ int json_log_reopen(struct json_log *log)
 /* A disk that is full takes part of a line; the next good line must not be glued to it. */
 static void write_line(struct json_log *log, char *line, size_t n)
 {
-	ssize_t written = write(log->fd, line, n);
+	bool is_fresh = !log->is_cut || write(log->fd, "\n", 1) == 1;
+	ssize_t written = is_fresh ? write(log->fd, line, n) : -1;
 	int error = written < 0 ? errno : ENOSPC;
 
+	log->is_cut = !is_fresh || (written > 0 && written < (ssize_t)n);
 	if (written == (ssize_t)n) {
 		if (log->is_failing)
 			log_info("%s: written again, %llu events were lost", log->path,
@@ -98,8 +101,6 @@ static void write_line(struct json_log *log, char *line, size_t n)
 		return;
 	}
 	log->lost++;
-	if (written > 0 && write(log->fd, "\n", 1) != 1)
-		error = errno;
 	if (!log->is_failing)
 		log_error("%s: events are being lost: %s", log->path, strerror(error));
 	log->is_failing = true;
@@ -148,6 +149,12 @@ json_t *json_time(uint64_t wall_us)
 	return json_string(text);
 }
 
+/* C0, DEL, C1 (U+0080 to U+009F). The text is valid UTF-8, in which c2 never comes last. */
+static bool is_control(const uint8_t *at)
+{
+	return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0);
+}
+
 json_t *json_text(const void *bytes, size_t n)
 {
 	const uint8_t *at = bytes;
@@ -156,7 +163,7 @@ json_t *json_text(const void *bytes, size_t n)
 	size_t used = 0;
 
 	for (size_t i = 0; i < n && string; i++)
-		if (at[i] < 0x20 || at[i] == 0x7f) {
+		if (is_control(at + i)) {
 			json_decref(string);
 			string = NULL;
 		}

@@ -9,6 +9,27 @@
 #include <string.h>
 #include <time.h>
 
+/* Copies whole letters of UTF-8 as far as there is room, C1 control characters as '?'. */
+static void copy_letters(const char *bytes, size_t n, char *text, size_t size)
+{
+	size_t used = 0, letter;
+
+	for (size_t i = 0; i < n; i += letter) {
+		letter = 1;
+		while (i + letter < n && (bytes[i + letter] & 0xc0) == 0x80)
+			letter++;
+		if (used + letter >= size)
+			break;
+		if (letter == 2 && (uint8_t)bytes[i] == 0xc2 && (uint8_t)bytes[i + 1] < 0xa0) {
+			text[used++] = '?';
+			continue;
+		}
+		memcpy(text + used, bytes + i, letter);
+		used += letter;
+	}
+	text[used] = '\0';
+}
+
 static void name_text(const X509_NAME *name, char *text, size_t size)
 {
 	/* RFC 2253 with everything outside printable ASCII escaped, but for whole UTF-8 letters. */
@@ -22,7 +43,7 @@ static void name_text(const X509_NAME *name, char *text, size_t size)
 		return;
 	if (X509_NAME_print_ex(bio, name, 0, flags) >= 0) {
 		n = BIO_get_mem_data(bio, &bytes);
-		snprintf(text, size, "%.*s", (int)n, bytes);
+		copy_letters(bytes, n > 0 ? (size_t)n : 0, text, size);
 	}
 	BIO_free(bio);
 }
@@ -43,16 +64,25 @@ static void time_text(const ASN1_TIME *time, char text[CERTIFICATE_TIME_SIZE])
 		strftime(text, CERTIFICATE_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
+/* An IA5String has no business with anything but printable ASCII. A NUL must not end it. */
+static void ia5_text(const ASN1_IA5STRING *value, char text[CERTIFICATE_SAN_SIZE])
+{
+	const uint8_t *bytes = ASN1_STRING_get0_data(value);
+	int n = ASN1_STRING_length(value);
+	int i;
+
+	for (i = 0; i < n && i < CERTIFICATE_SAN_SIZE - 1; i++)
+		text[i] = bytes[i] < 0x20 || bytes[i] >= 0x7f ? '?' : (char)bytes[i];
+	text[i] = '\0';
+}
+
 static void san_text(const GENERAL_NAME *name, char text[CERTIFICATE_SAN_SIZE])
 {
-	const ASN1_STRING *value = name->d.ia5;
 	int n;
 
 	text[0] = '\0';
 	if (name->type == GEN_DNS || name->type == GEN_EMAIL || name->type == GEN_URI) {
-		n = ASN1_STRING_length(value);
-		snprintf(text, CERTIFICATE_SAN_SIZE, "%.*s", n,
-			 (const char *)ASN1_STRING_get0_data(value));
+		ia5_text(name->d.ia5, text);
 	} else if (name->type == GEN_IPADD) {
 		n = ASN1_STRING_length(name->d.iPAddress);
 		if (n == 4 || n == 16)
@@ -60,9 +90,6 @@ static void san_text(const GENERAL_NAME *name, char text[CERTIFICATE_SAN_SIZE])
 				  ASN1_STRING_get0_data(name->d.iPAddress), text,
 				  CERTIFICATE_SAN_SIZE);
 	}
-	for (char *at = text; *at; at++)
-		if ((unsigned char)*at < 0x20 || (unsigned char)*at >= 0x7f)
-			*at = '?'; /* an IA5String has no business with them */
 }
 
 static void read_sans(const X509 *x509, struct certificate *certificate)

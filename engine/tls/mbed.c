@@ -14,7 +14,7 @@
  * re-framed before it receives from the socket.
  *
  * Private members used, all of mbedtls_ssl_context: state, in_msg, in_msgtype, in_hslen, in_buf,
- * out_buf, out_msg, out_left.
+ * in_hdr, out_buf, out_msg, out_left.
  */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include "tls/mbed.h"
@@ -32,6 +32,7 @@
 
 enum {
 	HANDSHAKE_HEADER = 4,
+	RECORD_HEADER = 5,
 	/* Both buffers begin with an 8-byte counter and a 5-byte record header. */
 	FIRST_MESSAGE = 13,
 };
@@ -248,11 +249,27 @@ static void note_error(struct session *session, int error)
 		mbedtls_strerror(error, session->error, sizeof(session->error));
 }
 
+/*
+ * OpenSSL's TLS 1.3 client refuses our certificate before its keys change: with an alert in the
+ * clear, which the library takes for a record that does not decrypt.
+ */
+static bool is_plain_alert(const mbedtls_ssl_context *ssl)
+{
+	const uint8_t *record = ssl->in_hdr;
+
+	return record[0] == MBEDTLS_SSL_MSG_ALERT && record[3] == 0 && record[4] == 2 &&
+	       record[RECORD_HEADER] == MBEDTLS_SSL_ALERT_LEVEL_FATAL;
+}
+
 static enum mbed_step step_failed(struct session *session, int state, int error)
 {
 	mbedtls_ssl_context *ssl = &session->ssl;
 
 	note_error(session, error);
+	if (error != MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && is_plain_alert(ssl)) {
+		session->alert = ssl->in_hdr[RECORD_HEADER + 1];
+		return MBED_STEP_ALERT;
+	}
 	if (session->socket_error != 0)
 		return MBED_STEP_RESET;
 	if (error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
