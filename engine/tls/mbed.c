@@ -33,6 +33,7 @@
 enum {
 	HANDSHAKE_HEADER = 4,
 	RECORD_HEADER = 5,
+	ALERT_RECORD = RECORD_HEADER + 2,
 	/* Both buffers begin with an 8-byte counter and a 5-byte record header. */
 	FIRST_MESSAGE = 13,
 };
@@ -253,12 +254,26 @@ static void note_error(struct session *session, int error)
  * OpenSSL's TLS 1.3 client refuses our certificate before its keys change: with an alert in the
  * clear, which the library takes for a record that does not decrypt.
  */
-static bool is_plain_alert(const mbedtls_ssl_context *ssl)
+static bool is_plain_alert(const uint8_t record[ALERT_RECORD])
 {
-	const uint8_t *record = ssl->in_hdr;
-
 	return record[0] == MBEDTLS_SSL_MSG_ALERT && record[3] == 0 && record[4] == 2 &&
 	       record[RECORD_HEADER] == MBEDTLS_SSL_ALERT_LEVEL_FATAL;
+}
+
+/*
+ * The same client may be gone before our flight is written: then a write fails, and the alert is
+ * still waiting to be read.
+ */
+static bool take_parting_alert(struct session *session)
+{
+	uint8_t record[ALERT_RECORD];
+
+	session->sock->readable = true;
+	if (sock_recv(session->sock, record, sizeof(record)) != (ssize_t)sizeof(record) ||
+	    !is_plain_alert(record))
+		return false;
+	session->alert = record[ALERT_RECORD - 1];
+	return true;
 }
 
 static enum mbed_step step_failed(struct session *session, int state, int error)
@@ -266,12 +281,12 @@ static enum mbed_step step_failed(struct session *session, int state, int error)
 	mbedtls_ssl_context *ssl = &session->ssl;
 
 	note_error(session, error);
-	if (error != MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && is_plain_alert(ssl)) {
-		session->alert = ssl->in_hdr[RECORD_HEADER + 1];
+	if (error != MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && is_plain_alert(ssl->in_hdr)) {
+		session->alert = ssl->in_hdr[ALERT_RECORD - 1];
 		return MBED_STEP_ALERT;
 	}
 	if (session->socket_error != 0)
-		return MBED_STEP_RESET;
+		return take_parting_alert(session) ? MBED_STEP_ALERT : MBED_STEP_RESET;
 	if (error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
 		session->alert = ssl->in_msg[1];
 		return session->alert == MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION ? MBED_STEP_VERSION

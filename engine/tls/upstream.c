@@ -37,23 +37,32 @@ static unsigned common_groups(const struct hello *hello, uint16_t *ret_groups)
 	return common_codes(hello->groups.at, hello->groups.n, known, ret_groups);
 }
 
+/*
+ * RSASSA-PSS comes last: the library has to offer it for TLS 1.3, and takes it from no server in
+ * TLS 1.2. One that goes by the client's order then chooses PKCS #1 there; in TLS 1.3, where that
+ * is for certificates alone, nothing changes.
+ */
 static unsigned common_signatures(const struct hello *hello, uint16_t *ret_algorithms)
 {
-	static const uint16_t known[] = {
+	static const uint16_t first[] = {
 		MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
 		MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
 		MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
-		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
-		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
-		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
 		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
 		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
 		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
 		0,
 	};
+	static const uint16_t last[] = {
+		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+		0,
+	};
+	const struct hello_list *offered = &hello->signature_algorithms;
+	unsigned kept = common_codes(offered->at, offered->n, first, ret_algorithms);
 
-	return common_codes(hello->signature_algorithms.at, hello->signature_algorithms.n, known,
-			    ret_algorithms);
+	return kept + common_codes(offered->at, offered->n, last, ret_algorithms + kept);
 }
 
 static bool is_tls13_suite(int suite)
@@ -82,11 +91,12 @@ static unsigned common_suites(const struct hello *hello, int *ret_suites)
 bool upstream_is_possible(const struct hello *hello)
 {
 	int suites[MBED_SUITES_MAX + 1];
-	uint16_t groups[HELLO_LIST_MAX + 1];
+	uint16_t codes[HELLO_LIST_MAX + 1];
 
 	return hello_version_max(hello) >= MBEDTLS_SSL_VERSION_TLS1_2 &&
 	       common_suites(hello, suites) > 0 &&
-	       (hello->groups.n == 0 || common_groups(hello, groups) > 0);
+	       (hello->groups.n == 0 || common_groups(hello, codes) > 0) &&
+	       (hello->signature_algorithms.n == 0 || common_signatures(hello, codes) > 0);
 }
 
 /* Names that C strings cannot hold are left out; what remains is the client's own list. */

@@ -27,7 +27,7 @@ enum upstream_result {
 	UPSTREAM_RESET,
 };
 
-/* Whether the hello offers a version, a suite and a group that this engine speaks. */
+/* Whether it offers a version, a suite, a group and a signature that this engine speaks. */
 bool upstream_is_possible(const struct hello *hello);
 
 /* 0 or -ENOMEM. The socket is connected; it and `random` are borrowed. */
