@@ -18,8 +18,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conn/worker.h"
+#include "daemon/handover.h"
 #include "daemon/privilege.h"
-#include "daemon/supervise.h"
 #include "net/tproxy.h"
 
 struct running {
@@ -171,7 +171,7 @@ static void reload(struct running *run)
 static void adopt_certgen(struct running *run)
 {
 	int fds[RUN_WORKERS_MAX];
-	int n = supervise_receive(run->control, fds, run->n_workers);
+	int n = handover_receive(run->control, fds, run->n_workers);
 
 	for (int i = 0; i < n; i++)
 		worker_set_certgen(&run->workers[i], fds[i]);
@@ -199,10 +199,12 @@ static void wait_for_end(struct running *run, int signals)
 			continue;
 		if ((fds[0].revents & POLLIN) && !on_signal(run, signals))
 			return;
+		if (fds[1].revents & (POLLHUP | POLLERR)) { /* which brings POLLIN, too */
+			log_error("the supervisor is gone");
+			return;
+		}
 		if (fds[1].revents & POLLIN)
 			adopt_certgen(run);
-		else if (fds[1].revents & (POLLHUP | POLLERR)) /* the supervisor is gone */
-			return;
 	}
 }
 

@@ -2,9 +2,10 @@
 #ifndef POSTERN_DAEMON_RUN_H
 #define POSTERN_DAEMON_RUN_H
 
+#include "daemon/handover.h"
 #include "policy/config.h"
 
-enum { RUN_WORKERS_MAX = 128 };
+enum { RUN_WORKERS_MAX = HANDOVER_MAX };
 
 /*
  * The engine process: opens its sockets, drops its privileges, runs the workers until SIGTERM or

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/handover.h"
 #include "daemon/run.h"
 
 enum {
@@ -165,56 +166,6 @@ static int start_certgen(struct supervisor *s, int *engine_ends)
 	return r;
 }
 
-/* --- handing descriptors to the engine --- */
-
-static int send_fds(int control, const int *fds, unsigned n)
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int) * RUN_WORKERS_MAX)];
-	} rights;
-	char byte = 'c';
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = &rights,
-				  .msg_controllen = CMSG_SPACE(sizeof(int) * n) };
-	struct cmsghdr *header;
-
-	memset(&rights, 0, sizeof(rights));
-	header = CMSG_FIRSTHDR(&message);
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int) * n);
-	memcpy(CMSG_DATA(header), fds, sizeof(int) * n);
-	return sendmsg(control, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-int supervise_receive(int control, int *ret_fds, unsigned n)
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int) * RUN_WORKERS_MAX)];
-	} rights;
-	char byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = &rights,
-				  .msg_controllen = sizeof(rights) };
-	struct cmsghdr *header;
-	unsigned got;
-
-	if (recvmsg(control, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) < 0)
-		return -errno;
-	header = CMSG_FIRSTHDR(&message);
-	if (!header || header->cmsg_type != SCM_RIGHTS)
-		return 0;
-	got = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	memcpy(ret_fds, CMSG_DATA(header), sizeof(int) * (got < n ? got : n));
-	return (int)(got < n ? got : n);
-}
-
 /* --- the two children --- */
 
 static void restart_certgen(struct supervisor *s)
@@ -223,7 +174,7 @@ static void restart_certgen(struct supervisor *s)
 	int r = start_certgen(s, engine_ends);
 
 	if (r == 0) {
-		r = send_fds(s->control, engine_ends, s->n_workers);
+		r = handover_send(s->control, engine_ends, s->n_workers);
 		close_all(engine_ends, s->n_workers);
 	}
 	if (r < 0)

@@ -12,7 +12,4 @@
  */
 int supervise(struct config *config, const char *path);
 
-/* The engine's side of the handing over: up to n descriptors put out. The number, or -errno. */
-int supervise_receive(int control, int *ret_fds, unsigned n);
-
 #endif
