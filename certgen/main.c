@@ -131,6 +131,7 @@ static void reset_signals(void)
 	sigemptyset(&none);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_IGN); /* a reload is a new process */
+	signal(SIGINT, SIG_IGN); /* Ctrl-C reaches it too, but the engine ends first */
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
