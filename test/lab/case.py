@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the lab's tests have in common: one lab and one engine for each class of tests."""
+
+import contextlib
+import functools
+import unittest
+
+import clients
+import lab
+import servers
+from engine import Engine
+from pki import Pki
+
+FAMILIES = (4, 6)
+
+
+def each_family(test):
+    """The test, with IPv4 and with IPv6."""
+    @functools.wraps(test)
+    def both(self):
+        for family in FAMILIES:
+            with self.subTest(family=family):
+                test(self, family)
+    return both
+
+
+class LabTest(unittest.TestCase):
+    SETTINGS = {}  # of the engine, in place of engine.py's
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = lab.Lab()
+        cls.addClassCleanup(cls.lab.remove)
+        cls.pki = Pki(cls.lab.folder / "pki")
+        cls.nginx = servers.Nginx(cls.lab, cls.pki)
+        cls.apache = servers.Apache(cls.lab, cls.pki)
+        cls.make_servers()
+        for server in (cls.nginx, cls.apache):
+            if server.sites:
+                server.start()
+        cls.lab.divert()
+        cls.engine = Engine(cls.lab, cls.pki, cls.SETTINGS)
+        cls.engine.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.engine.stop()
+
+    @classmethod
+    def make_servers(cls):
+        """Hosts of cls.nginx and cls.apache, and other servers."""
+
+    def setUp(self):
+        self.engine.forget()
+
+    @contextlib.contextmanager
+    def configured(self, changes):
+        """The engine with other settings, for a while."""
+        self.engine.reload(changes)
+        try:
+            yield
+        finally:
+            self.engine.reload()
+
+    def address(self, host, family=4):
+        return self.lab.addresses[host][FAMILIES.index(family)]
+
+    def connect(self, host, family=4):
+        """(socket, its port)"""
+        end = self.lab.client.connect(self.address(host, family))
+        self.addCleanup(end.close)
+        return end, end.getsockname()[1]
+
+    def curl(self, host, *options, path="/", **how):
+        """(reply, log line)"""
+        reply = clients.curl(self.lab, f"https://{host}{path}", *options, **how)
+        return reply, self.engine.connection(reply.port)
+
+    def assert_fate(self, line, fate, reason, end=None):
+        self.assertEqual((line["fate"], line["reason"]), (fate, reason), line)
+        if end:
+            self.assertEqual(line["end"], end, line)

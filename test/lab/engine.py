@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""posternd in a lab: its configuration, its processes, its connection log."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+from lab import REPOSITORY, wait_until
+
+SANITIZERS = {
+    "ASAN_OPTIONS": "exitcode=99:detect_leaks=1",
+    "UBSAN_OPTIONS": "exitcode=99:print_stacktrace=1",
+    "TSAN_OPTIONS": "exitcode=99",
+}
+CA = "Appliance CA"
+UNTRUSTED_CA = f"Postern UNTRUSTED {socket.gethostname()}"
+COMPLAINT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:")
+
+
+def build():
+    """The folder of the binaries under test."""
+    return pathlib.Path(os.environ.get("POSTERN_BUILD", REPOSITORY / "build" / "release")).resolve()
+
+
+def is_sanitized():
+    """Whether they are instrumented, and so many times slower."""
+    return re.search(r"^POSTERN_SANITIZE:\w+=.", (build() / "CMakeCache.txt").read_text(), re.MULTILINE) is not None
+
+
+def postern(*arguments):
+    """The command postern."""
+    return subprocess.run([build() / "engine/cli/postern", *map(str, arguments)], check=True, text=True,
+        stdout=subprocess.PIPE, timeout=30).stdout
+
+
+def merged(settings, changes):
+    """Settings with those of `changes` in their place, group by group."""
+    result = dict(settings)
+    for key, value in changes.items():
+        result[key] = merged(result.get(key, {}), value) if isinstance(value, dict) else value
+    return result
+
+
+class Engine:
+    def __init__(self, lab, pki, changes=None):
+        """Makes the configuration and the CA; start() does the rest."""
+        self.lab = lab
+        self.folder = lab.folder / "engine"
+        self.folder.mkdir()
+        shutil.chown(self.folder, "nobody")  # the engine's user: it writes the log
+        self.log = self.folder / "connections.json"
+        self.messages = self.folder / "stderr"
+        self.process = None
+        self._unclaimed = []
+        self._read = 0
+        self.settings = merged({
+            "user": "nobody",
+            "workers": 2,
+            "state_dir": str(self.folder),
+            "ca": {
+                "certificate": str(self.folder / "ca.crt"), "key": str(self.folder / "ca.key"),
+                "untrusted_certificate": str(self.folder / "untrusted.crt"),
+                "untrusted_key": str(self.folder / "untrusted.key")},
+            "certgen": {"user": "daemon", "program": str(build() / "certgen/postern-certgen")},
+            "upstream": {"trust_store": str(pki.root.certificate)},
+            "log": {"connections": str(self.log)},
+        }, changes or {})
+        self.configure()
+        postern("ca", "init", "--subject", f"/CN={CA}", "--config", self.configuration)
+        (lab.folder / "trusted.pem").write_text(
+            pki.root.certificate.read_text() + (self.folder / "ca.crt").read_text())
+
+    @property
+    def configuration(self):
+        return self.folder / "postern.yaml"
+
+    def configure(self, changes=None):
+        """Writes the configuration, with these settings in place of its own."""
+        self.configuration.write_text(json.dumps(merged(self.settings, changes or {}), indent=2))  # JSON is YAML
+
+    def start(self, *prefix):
+        before = self.said("posternd: ready")
+        with self.messages.open("ab") as messages:
+            self.process = self.lab.appliance.start(
+                *prefix, build() / "engine/posternd", "--foreground", "--config", self.configuration,
+                stdin=subprocess.DEVNULL, stdout=messages, stderr=messages,
+                env={**SANITIZERS, **os.environ})
+        self.await_message("posternd: ready", before, seconds=30)
+
+    def said(self, text):
+        """How often it said that on standard error."""
+        return self.messages.read_text().count(text) if self.messages.exists() else 0
+
+    def await_message(self, text, before=0, seconds=10):
+        """Waits until it says that once more than `before` times."""
+        def is_said():
+            if self.said(text) > before:
+                return True
+            if self.process.poll() is not None:
+                raise RuntimeError(f"posternd ended with {self.process.returncode}:\n{self.messages.read_text()}")
+            return False
+
+        wait_until(is_said, f"the message {text!r}", seconds)
+
+    def reload(self, changes=None):
+        """Puts changed settings in force, by SIGHUP; none: those it was made with."""
+        self.configure(changes)
+        before = self.said("reloaded")
+        self.process.send_signal(signal.SIGHUP)
+        self.await_message("reloaded", before)
+
+    def stop(self):
+        """Asserts that it ended well: in time, with nothing left behind, and no sanitizer complained."""
+        started = self.processes()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=20)
+        if log_folder := os.environ.get("POSTERN_LAB_LOG"):
+            with pathlib.Path(log_folder, self.lab.name).open("w") as copy:
+                copy.writelines(log.read_text() for log in self.folder.glob(f"{self.log.name}*"))
+        said = self.messages.read_text()
+        assert self.process.returncode == 0, f"exit code {self.process.returncode}:\n{said}"
+        assert not COMPLAINT.search(said), said
+        wait_until(lambda: not any(pathlib.Path("/proc", str(pid)).exists() for pid in started),
+            f"the end of all of {started}")
+
+    def processes(self):
+        """posternd and its children: pid to name."""
+        pid = self.process.pid
+        found = subprocess.run(["ps", "-o", "pid=,comm=", "--pid", str(pid), "--ppid", str(pid)], text=True,
+            stdout=subprocess.PIPE)
+        rows = (line.split(maxsplit=1) for line in found.stdout.splitlines())
+        return {int(pid): name for pid, name in rows}
+
+    def certgen(self):
+        """certgen's process, or None."""
+        return next((pid for pid, name in self.processes().items() if name == "postern-certgen"), None)
+
+    def descriptors(self):
+        """How many descriptors its processes have open."""
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.processes())
+
+    def connection(self, port=None, host=None, seconds=10):
+        """
+        The line of the connection that the client made from that port, or to that host. Each line is
+        given out once.
+        """
+        def claim():
+            self._read_log()
+            for i, line in enumerate(self._unclaimed):
+                if port == line["src_port"] or host and host == line.get("tls", {}).get("sni"):
+                    return self._unclaimed.pop(i)
+            return None
+
+        return wait_until(claim, f"a log line of port {port}, host {host}", seconds)
+
+    def rewind(self):
+        """The log is a new file."""
+        self._read = 0
+
+    def forget(self):
+        """The lines that nobody claimed."""
+        self._read_log()
+        self._unclaimed.clear()
+
+    def connections(self, count, seconds=10):
+        """The lines of the next `count` connections, whatever their ports."""
+        def claim():
+            self._read_log()
+            return len(self._unclaimed) >= count
+
+        wait_until(claim, f"{count} log lines", seconds)
+        lines, self._unclaimed[:count] = self._unclaimed[:count], []
+        return lines
+
+    def _read_log(self):
+        if not self.log.exists():
+            return
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            for line in log:
+                if not line.endswith(b"\n"):
+                    break
+                self._read += len(line)
+                self._unclaimed.append(json.loads(line))
