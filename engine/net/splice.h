@@ -11,7 +11,7 @@
 /*
  * One direction of a passed connection: socket to pipe to socket by splice(2), so that no byte
  * enters this process. The pipe is lent from a pool only while bytes are in it: an idle connection
- * costs its two sockets and nothing else.
+ * costs its two sockets and nothing else. splice(2) may raise SIGPIPE: the caller blocks it.
  */
 
 struct pipe {

@@ -13,8 +13,8 @@
  * loop raises it. `prefix` lets the downstream side receive a ClientHello that was peeked and
  * re-framed before it receives from the socket.
  *
- * Private members used, all of mbedtls_ssl_context: state, in_msg, in_msgtype, in_hslen, in_buf,
- * in_hdr, out_buf, out_msg, out_left.
+ * Private members used, all of mbedtls_ssl_context: state, tls_version, in_msg, in_msgtype,
+ * in_hslen, in_buf, in_hdr, out_buf, out_msg, out_left.
  */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include "tls/mbed.h"
@@ -154,6 +154,31 @@ void session_free(struct session *session)
 }
 
 /* --- the handshake --- */
+
+/*
+ * The linker puts this in front of the library's function (--wrap, see CMakeLists.txt).
+ *
+ * The library can verify RSASSA-PSS in a TLS 1.2 ServerKeyExchange, and where TLS 1.3 is offered as
+ * well it has offered it; RFC 8446 section 4.2.3 lets a server of TLS 1.2 choose it, and those that
+ * go by their own preference do. But a check in front of the verification knows only the algorithms
+ * of RFC 5246 when the version is 1.2. So for this one message, of whose reading nothing else looks
+ * at the version, it says 1.3; what was not offered is refused as ever.
+ */
+int __real_mbedtls_ssl_handshake_client_step(mbedtls_ssl_context *ssl);
+int __wrap_mbedtls_ssl_handshake_client_step(mbedtls_ssl_context *ssl);
+
+int __wrap_mbedtls_ssl_handshake_client_step(mbedtls_ssl_context *ssl)
+{
+	bool is_key_exchange = ssl->state == MBEDTLS_SSL_SERVER_KEY_EXCHANGE;
+	int r;
+
+	if (is_key_exchange)
+		ssl->tls_version = MBEDTLS_SSL_VERSION_TLS1_3;
+	r = __real_mbedtls_ssl_handshake_client_step(ssl);
+	if (is_key_exchange)
+		ssl->tls_version = MBEDTLS_SSL_VERSION_TLS1_2;
+	return r;
+}
 
 static const uint8_t *message_body(const struct session *session, uint8_t type, size_t *ret_n)
 {

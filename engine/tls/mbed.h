@@ -48,6 +48,7 @@ struct session {
 	uint8_t *prefix; /* bytes to be received before those of the socket; owned */
 	size_t prefix_length;
 	size_t prefix_taken;
+	bool has_tls13;         /* in what was offered */
 	uint16_t group;         /* seen in the handshake */
 	bool is_request_seen;   /* a CertificateRequest was reported */
 	struct certreq request; /* what it said */

@@ -37,32 +37,23 @@ static unsigned common_groups(const struct hello *hello, uint16_t *ret_groups)
 	return common_codes(hello->groups.at, hello->groups.n, known, ret_groups);
 }
 
-/*
- * RSASSA-PSS comes last: the library has to offer it for TLS 1.3, and takes it from no server in
- * TLS 1.2. One that goes by the client's order then chooses PKCS #1 there; in TLS 1.3, where that
- * is for certificates alone, nothing changes.
- */
 static unsigned common_signatures(const struct hello *hello, uint16_t *ret_algorithms)
 {
-	static const uint16_t first[] = {
+	static const uint16_t known[] = {
 		MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
 		MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
 		MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
+		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
 		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
 		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
 		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
 		0,
 	};
-	static const uint16_t last[] = {
-		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
-		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
-		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
-		0,
-	};
-	const struct hello_list *offered = &hello->signature_algorithms;
-	unsigned kept = common_codes(offered->at, offered->n, first, ret_algorithms);
 
-	return kept + common_codes(offered->at, offered->n, last, ret_algorithms + kept);
+	return common_codes(hello->signature_algorithms.at, hello->signature_algorithms.n, known,
+			    ret_algorithms);
 }
 
 static bool is_tls13_suite(int suite)
@@ -124,6 +115,7 @@ static void offer_versions(struct session *session, const struct hello *hello)
 	bool has_12 = hello_version_min(hello) <= MBEDTLS_SSL_VERSION_TLS1_2;
 	bool has_13 = hello_version_max(hello) >= MBEDTLS_SSL_VERSION_TLS1_3;
 
+	session->has_tls13 = has_13;
 	mbedtls_ssl_conf_min_tls_version(&session->conf, has_12 ? MBEDTLS_SSL_VERSION_TLS1_2
 								: MBEDTLS_SSL_VERSION_TLS1_3);
 	mbedtls_ssl_conf_max_tls_version(&session->conf, has_13 ? MBEDTLS_SSL_VERSION_TLS1_3
@@ -187,7 +179,8 @@ enum upstream_result upstream_handshake(struct session *session)
 		case MBED_STEP_CERTIFICATE:
 			return UPSTREAM_CERTIFICATE_UNSUPPORTED;
 		case MBED_STEP_VERSION:
-			return UPSTREAM_LEGACY_TLS;
+			/* Without TLS 1.3 in the offer that may be all the server speaks. */
+			return session->has_tls13 ? UPSTREAM_LEGACY_TLS : UPSTREAM_REFUSED_OFFER;
 		case MBED_STEP_ALERT:
 			return UPSTREAM_REFUSED_OFFER;
 		case MBED_STEP_CLOSED:

@@ -165,6 +165,28 @@ static void test_ready(void **state)
 	check_ready(TLS1_2_VERSION, rsa_key, "P-384", 24);
 }
 
+/* A TLS 1.2 server may sign with RSASSA-PSS when a hello for both versions has offered it. */
+static void test_pss(void **state)
+{
+	const uint64_t preferences[] = { 0, SSL_OP_CIPHER_SERVER_PREFERENCE };
+	const char *const suites[] = { "ECDHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES128-GCM-SHA256" };
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		int nid;
+
+		serve(TLS1_2_VERSION, rsa_key, NULL);
+		SSL_CTX_set_options(h.context, preferences[i / 2]);
+		SSL_CTX_set_dh_auto(h.context, 1);
+		assert_int_equal(SSL_CTX_set_cipher_list(h.context, suites[i % 2]), 1);
+		begin("openssl");
+		assert_int_equal(run(), UPSTREAM_READY);
+		assert_int_equal(SSL_get_signature_type_nid(h.peer, &nid), 1);
+		assert_int_equal(nid, EVP_PKEY_RSA_PSS);
+		teardown(NULL);
+	}
+}
+
 /* RSA key exchange and DHE have no group. */
 static void test_no_group(void **state)
 {
@@ -526,12 +548,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
-		TEST(test_ready),         TEST(test_no_group),
-		TEST(test_request),       TEST(test_request_after_retry),
-		TEST(test_large_request), TEST(test_insisting),
-		TEST(test_refused),       TEST(test_legacy),
-		TEST(test_gone),          TEST(test_large_certificate),
-		TEST(test_offer),         TEST(test_impossible),
+		TEST(test_ready),
+		TEST(test_pss),
+		TEST(test_no_group),
+		TEST(test_request),
+		TEST(test_request_after_retry),
+		TEST(test_large_request),
+		TEST(test_insisting),
+		TEST(test_refused),
+		TEST(test_legacy),
+		TEST(test_gone),
+		TEST(test_large_certificate),
+		TEST(test_offer),
+		TEST(test_impossible),
 #undef TEST
 	};
 
