@@ -314,8 +314,7 @@ static enum mbed_step step_failed(struct session *session, int state, int error)
 		return take_parting_alert(session) ? MBED_STEP_ALERT : MBED_STEP_RESET;
 	if (error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
 		session->alert = ssl->in_msg[1];
-		return session->alert == MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION ? MBED_STEP_VERSION
-										: MBED_STEP_ALERT;
+		return MBED_STEP_ALERT;
 	}
 	if (error == MBEDTLS_ERR_SSL_CONN_EOF || error == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
 		return MBED_STEP_CLOSED;

@@ -162,6 +162,14 @@ int upstream_new(struct sock *sock, struct tls_random *random, const struct hell
 	return 0;
 }
 
+/* An alert about the version: without TLS 1.3 in the offer, that may be all the server speaks. */
+static enum upstream_result refusal(const struct session *session)
+{
+	return session->alert == MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION && session->has_tls13
+		       ? UPSTREAM_LEGACY_TLS
+		       : UPSTREAM_REFUSED_OFFER;
+}
+
 enum upstream_result upstream_handshake(struct session *session)
 {
 	for (;;) {
@@ -179,10 +187,9 @@ enum upstream_result upstream_handshake(struct session *session)
 		case MBED_STEP_CERTIFICATE:
 			return UPSTREAM_CERTIFICATE_UNSUPPORTED;
 		case MBED_STEP_VERSION:
-			/* Without TLS 1.3 in the offer that may be all the server speaks. */
-			return session->has_tls13 ? UPSTREAM_LEGACY_TLS : UPSTREAM_REFUSED_OFFER;
+			return UPSTREAM_LEGACY_TLS;
 		case MBED_STEP_ALERT:
-			return UPSTREAM_REFUSED_OFFER;
+			return refusal(session);
 		case MBED_STEP_CLOSED:
 			return UPSTREAM_CLOSED;
 		case MBED_STEP_RESET:
