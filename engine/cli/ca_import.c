@@ -49,38 +49,9 @@ static int import(const struct config *config, const char *certificate, const ch
 	return code;
 }
 
-int cli_ca_import(int argc, char **argv)
+int cli_ca_import(const struct cli *cli)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "certificate", required_argument, NULL, 'C' },
-		{ "key", required_argument, NULL, 'k' },
-		{ "force", no_argument, NULL, 'f' },
-		{ NULL, 0, NULL, 0 },
-	};
-	const char *path = CLI_CONFIG, *certificate = NULL, *key = NULL;
-	bool is_forced = false;
-	struct config *config;
-	int c;
-
-	while ((c = cli_option(argc, argv, options)) != -1) {
-		if (c == 'c')
-			path = optarg;
-		else if (c == 'C')
-			certificate = optarg;
-		else if (c == 'k')
-			key = optarg;
-		else if (c == 'f')
-			is_forced = true;
-		else
-			return CLI_USAGE;
-	}
-	if (!certificate)
-		return cli_fail(CLI_USAGE, "import: --certificate FILE is needed");
-	if (cli_has_extra(argc, argv) || cli_load(path, &config) != CLI_OK)
-		return CLI_USAGE;
-	int code = import(config, certificate, key, is_forced);
-
-	config_free(config);
-	return code;
+	if (!cli->certificate)
+		return cli_fail(CLI_USAGE, "ca import: --certificate FILE is needed");
+	return import(cli->config, cli->certificate, cli->key, cli->force);
 }

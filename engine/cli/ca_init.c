@@ -80,37 +80,7 @@ static int init(const struct config *config, const char *subject, enum ca_make_k
 	return code != CLI_OK ? code : second;
 }
 
-int cli_ca_init(int argc, char **argv)
+int cli_ca_init(const struct cli *cli)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "subject", required_argument, NULL, 's' },
-		{ "rsa", no_argument, NULL, 'r' },
-		{ "force", no_argument, NULL, 'f' },
-		{ NULL, 0, NULL, 0 },
-	};
-	const char *path = CLI_CONFIG, *subject = NULL;
-	enum ca_make_key kind = CA_MAKE_EC;
-	bool is_forced = false;
-	struct config *config;
-	int c;
-
-	while ((c = cli_option(argc, argv, options)) != -1) {
-		if (c == 'c')
-			path = optarg;
-		else if (c == 's')
-			subject = optarg;
-		else if (c == 'r')
-			kind = CA_MAKE_RSA;
-		else if (c == 'f')
-			is_forced = true;
-		else
-			return CLI_USAGE;
-	}
-	if (cli_has_extra(argc, argv) || cli_load(path, &config) != CLI_OK)
-		return CLI_USAGE;
-	int code = init(config, subject, kind, is_forced);
-
-	config_free(config);
-	return code;
+	return init(cli->config, cli->subject, cli->rsa ? CA_MAKE_RSA : CA_MAKE_EC, cli->force);
 }

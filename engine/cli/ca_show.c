@@ -40,28 +40,13 @@ static int show(const char *title, const char *certificate, const char *key)
 	return CLI_OK;
 }
 
-int cli_ca_show(int argc, char **argv)
+int cli_ca_show(const struct cli *cli)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ NULL, 0, NULL, 0 },
-	};
-	const char *path = CLI_CONFIG;
-	struct config *config;
-	int c;
-
-	while ((c = cli_option(argc, argv, options)) != -1) {
-		if (c != 'c')
-			return CLI_USAGE;
-		path = optarg;
-	}
-	if (cli_has_extra(argc, argv) || cli_load(path, &config) != CLI_OK)
-		return CLI_USAGE;
+	const struct config *config = cli->config;
 	int code = show("trusted CA", config->ca.certificate, config->ca.key);
 
 	if (code == CLI_OK && config->ca.untrusted_certificate[0] != '\0')
 		code = show("untrusted CA", config->ca.untrusted_certificate,
 			    config->ca.untrusted_key);
-	config_free(config);
 	return code;
 }

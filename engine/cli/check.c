@@ -36,29 +36,13 @@ static int check_trust_store(const char *path)
 	return CLI_OK;
 }
 
-int cli_check(int argc, char **argv)
+int cli_check(const struct cli *cli)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ NULL, 0, NULL, 0 },
-	};
-	const char *path = CLI_CONFIG;
-	struct config *config;
-	int c;
-
-	while ((c = cli_option(argc, argv, options)) != -1) {
-		if (c != 'c')
-			return CLI_USAGE;
-		path = optarg;
-	}
-	if (cli_has_extra(argc, argv) || cli_load(path, &config) != CLI_OK)
-		return CLI_USAGE;
-	int code = check_ca(config);
+	int code = check_ca(cli->config);
 
 	if (code == CLI_OK)
-		code = check_trust_store(config->upstream.trust_store);
+		code = check_trust_store(cli->config->upstream.trust_store);
 	if (code == CLI_OK)
-		printf("%s: ok\n", path);
-	config_free(config);
+		printf("%s: ok\n", cli->config_path);
 	return code;
 }

@@ -2,13 +2,14 @@
 #ifndef POSTERN_CLI_CLI_H
 #define POSTERN_CLI_CLI_H
 
-#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "policy/config.h"
 
 /*
- * The command `postern`: each subcommand is one function in its own file, called with its last word
- * as argv[0], returning the exit code. main.c holds their table.
+ * The command `postern`. main.c holds the table of subcommands, reads the options and the
+ * configuration, and calls the subcommand's function, each in a file of its own.
  */
 
 #define CLI_CONFIG "/etc/postern/postern.yaml"
@@ -19,24 +20,32 @@ enum {
 	CLI_USAGE, /* wrong arguments, or a mistake in the configuration */
 };
 
-int cli_check(int argc, char **argv);
-int cli_ca_init(int argc, char **argv);
-int cli_ca_show(int argc, char **argv);
-int cli_ca_export(int argc, char **argv);
-int cli_ca_csr(int argc, char **argv);
-int cli_ca_import(int argc, char **argv);
-int cli_reasons(int argc, char **argv);
+/* What was said on the command line. */
+struct cli {
+	const char *config_path;
+	const struct config *config; /* NULL for a command that needs none */
+	const char *output;          /* NULL: standard output */
+	const char *subject;
+	const char *certificate;
+	const char *key;
+	bool der;
+	bool rsa;
+	bool force;
+};
+
+/* Each returns the exit code. */
+int cli_check(const struct cli *cli);
+int cli_ca_init(const struct cli *cli);
+int cli_ca_show(const struct cli *cli);
+int cli_ca_export(const struct cli *cli);
+int cli_ca_csr(const struct cli *cli);
+int cli_ca_import(const struct cli *cli);
+int cli_reasons(const struct cli *cli);
 
 /* "postern: ..." on standard error; returns `code`. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Loads the configuration, or prints what is wrong with it: CLI_OK or CLI_USAGE. */
-int cli_load(const char *path, struct config **ret_config);
-
-/* getopt_long(), -o the only short form; prints what it does not know. -1: at the end. */
-int cli_option(int argc, char **argv, const struct option *options);
-
-/* True, with a message, when words are left after the options. */
-bool cli_has_extra(int argc, char **argv);
+/* To cli->output, or says what is wrong with that. The exit code. */
+int cli_print(const struct cli *cli, const void *bytes, size_t n);
 
 #endif

@@ -1,26 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/file.h"
 
 static const struct command {
 	const char *name; /* one word, or two: "ca init" */
-	int (*run)(int argc, char **argv);
+	int (*run)(const struct cli *cli);
+	const char
+		*options; /* the letters of those it takes; with a 'c' it needs the configuration */
 	const char *arguments;
 	const char *summary;
 } commands[] = {
-	{ "check", cli_check, "", "say whether posternd could start with this configuration" },
-	{ "ca init", cli_ca_init, "[--subject /CN=...] [--rsa] [--force]",
+	{ "check", cli_check, "c", "", "say whether posternd could start with this configuration" },
+	{ "ca init", cli_ca_init, "csrf", "[--subject /CN=...] [--rsa] [--force]",
 	  "make the CA that signs the leaves" },
-	{ "ca show", cli_ca_show, "", "print who the CA is and until when" },
-	{ "ca export", cli_ca_export, "[--der] [-o FILE]",
+	{ "ca show", cli_ca_show, "c", "", "print who the CA is and until when" },
+	{ "ca export", cli_ca_export, "cdo", "[--der] [-o FILE]",
 	  "print the CA's certificate, for clients to trust" },
-	{ "ca csr", cli_ca_csr, "[-o FILE]", "print a request, to become a CA below another one" },
-	{ "ca import", cli_ca_import, "--certificate FILE [--key FILE] [--force]",
+	{ "ca csr", cli_ca_csr, "co", "[-o FILE]",
+	  "print a request, to become a CA below another one" },
+	{ "ca import", cli_ca_import, "cCkf", "--certificate FILE [--key FILE] [--force]",
 	  "put a certificate signed elsewhere in place, or a whole CA" },
-	{ "reasons", cli_reasons, "", "print the words of the log: fates, reasons and ends" },
+	{ "reasons", cli_reasons, "", "", "print the words of the log: fates, reasons and ends" },
 };
 
 enum {
@@ -39,35 +44,99 @@ int cli_fail(int code, const char *format, ...)
 	return code;
 }
 
-int cli_load(const char *path, struct config **ret_config)
+int cli_print(const struct cli *cli, const void *bytes, size_t n)
 {
-	struct config_error error;
+	int r = file_print(cli->output, bytes, n);
 
-	return config_load(path, ret_config, &error) < 0 ? cli_fail(CLI_USAGE, "%s", error.text)
-							 : CLI_OK;
-}
-
-int cli_option(int argc, char **argv, const struct option *options)
-{
-	return getopt_long(argc, argv, "o:", options, NULL);
-}
-
-bool cli_has_extra(int argc, char **argv)
-{
-	if (optind < argc)
-		cli_fail(CLI_USAGE, "%s: what is '%s'?", argv[0], argv[optind]);
-	return optind < argc;
+	return r < 0 ? cli_fail(CLI_FAILURE, "%s: %s", cli->output ? cli->output : "stdout",
+				strerror(-r))
+		     : CLI_OK;
 }
 
 static void print_help(FILE *file)
 {
 	fputs("usage: postern COMMAND [--config FILE] [ARGUMENTS]\n\n", file);
 	for (int i = 0; i < N_COMMANDS; i++)
-		fprintf(file, "  %-9s %s\n            %s\n", commands[i].name,
-			commands[i].arguments, commands[i].summary);
+		fprintf(file, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments,
+			commands[i].summary);
 	fputs("\nThe configuration is " CLI_CONFIG " unless --config names another.\n"
 	      "Exit code: 0 done, 1 failed, 2 wrong arguments or configuration. See postern(1).\n",
 	      file);
+}
+
+static void set_option(struct cli *cli, int letter)
+{
+	switch (letter) {
+	case 'c':
+		cli->config_path = optarg;
+		break;
+	case 'o':
+		cli->output = optarg;
+		break;
+	case 's':
+		cli->subject = optarg;
+		break;
+	case 'C':
+		cli->certificate = optarg;
+		break;
+	case 'k':
+		cli->key = optarg;
+		break;
+	case 'd':
+		cli->der = true;
+		break;
+	case 'r':
+		cli->rsa = true;
+		break;
+	case 'f':
+		cli->force = true;
+		break;
+	}
+}
+
+/* argv[0] is the command's last word. */
+static int read_options(const struct command *command, int argc, char **argv, struct cli *cli)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "subject", required_argument, NULL, 's' },
+		{ "certificate", required_argument, NULL, 'C' },
+		{ "key", required_argument, NULL, 'k' },
+		{ "der", no_argument, NULL, 'd' },
+		{ "rsa", no_argument, NULL, 'r' },
+		{ "force", no_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int letter;
+
+	while ((letter = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+		if (letter == '?')
+			return CLI_USAGE;
+		if (!strchr(command->options, letter))
+			return cli_fail(CLI_USAGE, "%s: takes no such option as '%s'",
+					command->name, argv[optind - 1]);
+		set_option(cli, letter);
+	}
+	if (optind < argc)
+		return cli_fail(CLI_USAGE, "%s: what is '%s'?", command->name, argv[optind]);
+	return CLI_OK;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+	struct cli cli = { .config_path = CLI_CONFIG };
+	struct config *config = NULL;
+	struct config_error error;
+	int code = read_options(command, argc, argv, &cli);
+
+	if (code != CLI_OK)
+		return code;
+	if (strchr(command->options, 'c') && config_load(cli.config_path, &config, &error) < 0)
+		return cli_fail(CLI_USAGE, "%s", error.text);
+	cli.config = config;
+	code = command->run(&cli);
+	config_free(config);
+	return code;
 }
 
 /* How many of the words spell the command: 0, 1 or 2. */
@@ -88,11 +157,15 @@ int main(int argc, char **argv)
 		print_help(stdout);
 		return CLI_OK;
 	}
+	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+		puts("postern " POSTERN_VERSION);
+		return CLI_OK;
+	}
 	for (int i = 0; i < N_COMMANDS; i++) {
 		int n = count_words(&commands[i], argc - 1, argv + 1);
 
 		if (n > 0)
-			return commands[i].run(argc - n, argv + n);
+			return run(&commands[i], argc - n, argv + n);
 	}
 	print_help(stderr);
 	return CLI_USAGE;
