@@ -8,6 +8,7 @@ import unittest
 import clients
 import lab
 import servers
+import wire
 from engine import Engine
 from pki import Pki
 
@@ -71,10 +72,19 @@ class LabTest(unittest.TestCase):
         self.addCleanup(end.close)
         return end, end.getsockname()[1]
 
+    def shake_hands(self, host, family=4):
+        """A client whose handshake is done, and which believes any certificate: (TlsEnd, port)."""
+        end, port = self.connect(host, family)
+        return wire.TlsEnd(end, wire.any_context(), server_hostname=host), port
+
     def curl(self, host, *options, path="/", **how):
         """(reply, log line)"""
         reply = clients.curl(self.lab, f"https://{host}{path}", *options, **how)
         return reply, self.engine.connection(reply.port)
+
+    def assert_line(self, port, fate, reason, end=None):
+        """Of the connection that the client made from that port."""
+        self.assert_fate(self.engine.connection(port), fate, reason, end)
 
     def assert_fate(self, line, fate, reason, end=None):
         self.assertEqual((line["fate"], line["reason"]), (fate, reason), line)

@@ -18,12 +18,10 @@ import clients
 import lab
 import servers
 from engine import CA, Engine
-from pki import Pki
+from pki import REAL_CA, Pki
 
 NAME = "postern-demo"
 ALICE = "Alice"
-REAL_CA = "Lab Intermediate"
-
 
 class Sight(typing.NamedTuple):
     """What one visit showed: the first and only one of that host, so nothing could be learned before."""
@@ -114,8 +112,7 @@ def main():
     parser.add_argument("--down", action="store_true", help="remove the lab")
     parser.add_argument("--shell", choices=lab.ROLES, help="look around in it")
     options = parser.parse_args()
-    if os.geteuid() != 0:
-        sys.exit("demo: only root can make network namespaces")
+    lab.require_root()
     if options.shell:
         shell(options.shell)
     lab.remove(NAME)

@@ -119,14 +119,19 @@ class Engine:
         started = self.processes()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=20)
-        if log_folder := os.environ.get("POSTERN_LAB_LOG"):
-            with pathlib.Path(log_folder, self.lab.name).open("w") as copy:
-                copy.writelines(log.read_text() for log in self.folder.glob(f"{self.log.name}*"))
+        self._leave_log()
         said = self.messages.read_text()
         assert self.process.returncode == 0, f"exit code {self.process.returncode}:\n{said}"
         assert not COMPLAINT.search(said), said
         wait_until(lambda: not any(pathlib.Path("/proc", str(pid)).exists() for pid in started),
             f"the end of all of {started}")
+
+    def _leave_log(self):
+        """For test_reasons.py, which looks at what all labs have logged."""
+        if folder := os.environ.get("POSTERN_LAB_LOG"):
+            copy = pathlib.Path(folder, self.lab.name)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text("".join(log.read_text() for log in self.folder.glob(f"{self.log.name}*")))
 
     def processes(self):
         """posternd and its children: pid to name."""
@@ -144,10 +149,10 @@ class Engine:
         """How many descriptors its processes have open."""
         return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.processes())
 
-    def connection(self, port=None, host=None, seconds=10):
+    def connection(self, port=None, host=None):
         """
         The line of the connection that the client made from that port, or to that host. Each line is
-        given out once.
+        given out once. The wait is shorter than any of the engine's deadlines is by default.
         """
         def claim():
             self._read_log()
@@ -156,7 +161,7 @@ class Engine:
                     return self._unclaimed.pop(i)
             return None
 
-        return wait_until(claim, f"a log line of port {port}, host {host}", seconds)
+        return wait_until(claim, f"a log line of port {port}, host {host}", seconds=8)
 
     def rewind(self):
         """The log is a new file."""

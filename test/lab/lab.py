@@ -12,7 +12,7 @@ The lab: three network namespaces, joined as on a real network.
 The appliance routes, and diverts by rules/postern-rules, the very files that a user would load. Each
 host has addresses of its own, so that servers of any kind can all listen to port 443. Names are
 resolved by /etc/netns/*/hosts and nothing else. Labs carry the process id in their names, so that any
-number may run at once.
+number may run at once. With POSTERN_LAB_KEEP in the environment what they wrote stays in /tmp.
 """
 
 import atexit
@@ -66,7 +66,8 @@ class Namespace:
         self.hosts.parent.mkdir(parents=True)
         self.hosts.write_text("127.0.0.1 localhost\n::1 localhost\n")
         (self.hosts.parent / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
-        # Without duplicate address detection IPv6 works from the first moment.
+        # Without duplicate address detection IPv6 works from the first moment: this is for the addresses
+        # that the kernel makes, "nodad" for ours.
         self.run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0")
 
     def configure(self, *commands):
@@ -94,14 +95,18 @@ class Namespace:
             finally:
                 _setns(home)
 
-    def socket(self, family, kind=socket.SOCK_STREAM, protocol=0):
+    def socket(self, family):
         with self._entered():
-            return socket.socket(family, kind, protocol)
+            return socket.socket(family)
 
     def connect(self, address, port=443, timeout=10):
         end = self.socket(_family(address))
         end.settimeout(timeout)
-        end.connect((address, port))
+        try:
+            end.connect((address, port))
+        except OSError:
+            end.close()
+            raise
         return end
 
     def listen(self, address, port=443):
@@ -131,6 +136,7 @@ class Namespace:
 class Lab:
     def __init__(self, name=None):
         """Goes when the process ends, unless it is given a name: then remove(name) removes it."""
+        require_root()
         _remove_orphans()
         self.name = name or f"postern-{os.getpid()}-{next(_numbers)}"
         self.folder = folder_of(self.name)
@@ -149,21 +155,21 @@ class Lab:
             "link set lo up",
             "link set eth0 up",
             "address add 10.0.1.2/24 dev eth0",
-            "address add fd00:1::2/64 dev eth0")
+            "address add fd00:1::2/64 dev eth0 nodad")
         self.server.configure(
             f"link add eth0 type veth peer name wan0 netns {self.appliance.name}",
             "link set lo up",
             "link set eth0 up",
             "address add 10.0.2.2/24 dev eth0",
-            "address add fd00:2::2/64 dev eth0")
+            "address add fd00:2::2/64 dev eth0 nodad")
         self.appliance.configure(
             "link set lo up",
             "link set lan0 up",
             "link set wan0 up",
             "address add 10.0.1.1/24 dev lan0",
-            "address add fd00:1::1/64 dev lan0",
+            "address add fd00:1::1/64 dev lan0 nodad",
             "address add 10.0.2.1/24 dev wan0",
-            "address add fd00:2::1/64 dev wan0")
+            "address add fd00:2::1/64 dev wan0 nodad")
         for end, network in ((self.client, 1), (self.server, 2)):
             end.configure(
                 f"route add default via 10.0.{network}.1",
@@ -181,7 +187,7 @@ class Lab:
             addresses = (f"10.0.2.{number}", f"fd00:2::{number}")
             self.server.configure(
                 f"address add {addresses[0]}/24 dev eth0",
-                f"address add {addresses[1]}/64 dev eth0")
+                f"address add {addresses[1]}/64 dev eth0 nodad")
         self.addresses[name] = addresses
         for namespace in (self.client, self.appliance, self.server):
             with namespace.hosts.open("a") as hosts:
@@ -192,6 +198,11 @@ class Lab:
         for namespace in (self.client, self.appliance, self.server):
             namespace.remove()
         remove(self.name)
+
+
+def require_root():
+    if os.geteuid() != 0:
+        sys.exit("lab: only root can make network namespaces")
 
 
 def folder_of(name):

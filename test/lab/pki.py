@@ -12,6 +12,7 @@ import os
 import pathlib
 import subprocess
 
+REAL_CA = "Lab Intermediate"  # issues the servers' certificates
 KEYS = {
     "ec": ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
     "rsa": ("rsa:2048",),
@@ -52,7 +53,7 @@ class Pki:
         self.configuration = self.folder / "openssl.cnf"
         self.configuration.write_text(CA_CONFIGURATION.format(folder=self.folder))
         self.root = self.issue("Lab Root", extensions=AUTHORITY)
-        self.intermediate = self.issue("Lab Intermediate", self.root, extensions=AUTHORITY)
+        self.intermediate = self.issue(REAL_CA, self.root, extensions=AUTHORITY)
         self.clients = self.issue("Lab Clients", extensions=AUTHORITY)
         self.unknown = self.issue("Unknown Root", extensions=AUTHORITY)
 

@@ -9,8 +9,8 @@ import servers
 from capture import captured
 from case import LabTest, each_family
 from engine import CA
+from pki import REAL_CA
 
-REAL_CA = "Lab Intermediate"
 REQUESTED = "client_certificate_requested"
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 

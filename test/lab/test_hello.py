@@ -12,8 +12,8 @@ import servers
 import wire
 from case import LabTest, each_family
 from engine import CA
+from pki import REAL_CA
 
-REAL_CA = "Lab Intermediate"
 BANNER = b"220 first.example speaks first\r\n"
 SILENT, HELLO = 0.6, 1.5  # seconds: the engine's deadlines
 
@@ -26,7 +26,7 @@ class Hello(LabTest):
 
     @classmethod
     def make_servers(cls):
-        cls.nginx.site("plain.example", "large_client_header_buffers 4 32k;")
+        cls.nginx.site("plain.example")
         cls.nginx.site("any.pass.example")
         servers.openssl_server(cls.lab, "old.example", cls.pki.server("old.example"), "-cipher", "DEFAULT@SECLEVEL=0",
             "-min_protocol", "TLSv1")
@@ -90,7 +90,7 @@ class Hello(LabTest):
                 answer = wire.read_record(end)
                 end.close()
             self.assertEqual(answer[0], wire.HANDSHAKE if action == "pass" else wire.ALERT)
-            self.assert_fate(self.engine.connection(port), fate, "hello_too_large")
+            self.assert_line(port, fate, "hello_too_large")
 
     @each_family
     def test_old(self, family):
@@ -101,7 +101,7 @@ class Hello(LabTest):
                 answer = wire.read_record(end)
                 end.close()
             self.assertEqual(answer[0], wire.HANDSHAKE if action == "pass" else wire.ALERT)
-            self.assert_fate(self.engine.connection(port), fate, "client_unsupported")
+            self.assert_line(port, fate, "client_unsupported")
 
     @each_family
     def test_no_name(self, family):
@@ -114,7 +114,7 @@ class Hello(LabTest):
                     # An address as name: OpenSSL checks it, and sends none.
                     wire.TlsEnd(end, context, server_hostname=self.address("number.example", family))
                 end.close()
-                self.assert_fate(self.engine.connection(port), fate, reason)
+                self.assert_line(port, fate, reason)
 
     # --- bytes that are no hello ---
 
@@ -126,7 +126,7 @@ class Hello(LabTest):
         self.assertLess(time.monotonic() - start, within)
         self.assertTrue(answer == b"" or wire.alert_in(answer), answer)
         end.close()
-        self.assert_fate(self.engine.connection(port), "block", reason, end="refused")
+        self.assert_line(port, "block", reason, end="refused")
 
     @each_family
     def test_malformed(self, family):
@@ -183,7 +183,7 @@ class Hello(LabTest):
         end.sendall(b"plain text")
         self.assertEqual(end.recv(100), b"heard plain text")
         end.close()
-        self.assert_fate(self.engine.connection(port), "pass", "not_tls")
+        self.assert_line(port, "pass", "not_tls")
         with self.configured({"hello": {"not_tls": "block"}}):
             end, port = self.connect("text.example", family)
             end.sendall(b"plain text")
@@ -194,7 +194,7 @@ class Hello(LabTest):
         end, port = self.connect("first.example", family)
         self.assertEqual(end.recv(100), BANNER)
         end.close()
-        self.assert_fate(self.engine.connection(port), "pass", "client_silent")
+        self.assert_line(port, "pass", "client_silent")
         with self.configured({"hello": {"silent": "block"}}):
             end, port = self.connect("first.example", family)
             self.assert_ended(end, port, "client_silent", within=SILENT + 1)
@@ -208,7 +208,7 @@ class Hello(LabTest):
                 with contextlib.suppress(ConnectionResetError):
                     self.assertEqual(end.recv(1), b"")
                 end.close()
-                self.assert_fate(self.engine.connection(port), "block", "not_diverted", end="refused")
+                self.assert_line(port, "block", "not_diverted", end="refused")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import unittest
 import wire
 from case import LabTest, each_family
 from engine import CA, is_sanitized
+from pki import REAL_CA
 from servers import peer, tls_context
 import websocket
 
@@ -35,6 +36,7 @@ class Intercept(LabTest):
         cls.nginx.site("plain.example")
         cls.nginx.site("rsa.example", certificate=cls.pki.server("rsa.example", key="rsa"))
         cls.nginx.site("tls12.example", "ssl_protocols TLSv1.2;")
+        cls.nginx.site("resumes.example", "ssl_early_data on;")
         cls.nginx.site("files.pass.example")
         cls.bulk = cls.nginx.files / "bulk"
         cls.bulk.write_bytes(os.urandom(SIZE))
@@ -72,15 +74,36 @@ class Intercept(LabTest):
         self.assertIn('"host": "plain.example"', done.stdout)
         self.assert_intercepted(self.engine.connection(host="plain.example"))
 
+    def s_client(self, host, family, *options):
+        """openssl s_client makes a request of the host: (what it says, log line)."""
+        done = self.lab.client.run("openssl", "s_client", f"-{family}", "-CAfile", self.lab.folder / "trusted.pem",
+            "-verify_return_error", "-connect", f"{host}:443", "-ign_eof", *options, input="GET / HTTP/1.0\r\n\r\n")
+        self.assertIn(f'"host": "{host}"', done.stdout)
+        return done.stdout, self.engine.connection(host=host)
+
     @each_family
     def test_openssl(self, family):
         for version, host in (("-tls1_2", "plain.example"), ("-tls1_3", "plain.example"), ("-tls1_2", "rsa.example"),
                 ("-tls1_3", "rsa.example"), ("-tls1_2", "tls12.example")):
-            done = self.lab.client.run("openssl", "s_client", f"-{family}", version, "-CAfile",
-                self.lab.folder / "trusted.pem", "-verify_return_error", "-connect", f"{host}:443",
-                input="GET / HTTP/1.0\r\n\r\n")
-            self.assertIn(f"issuer=CN = {CA}", done.stdout)
-            self.assert_intercepted(self.engine.connection(host=host))
+            said, line = self.s_client(host, family, version)
+            self.assertRegex(said, f"issuer=CN ?= ?{CA}")
+            self.assert_intercepted(line)
+
+    @each_family
+    def test_session_of_the_real_server(self, family):
+        """A client comes with a ticket, and with early data, for the server that it met before."""
+        session, early = self.lab.folder / f"session-{family}", self.lab.folder / "early"
+        early.write_text("GET /early HTTP/1.0\r\n\r\n")
+        with self.configured({"rules": [{"pass": "resumes.example"}]}):
+            said, line = self.s_client("resumes.example", family, "-sess_out", session)
+            self.assertEqual(line["fate"], "pass")
+            said, line = self.s_client("resumes.example", family, "-sess_in", session, "-early_data", early)
+            self.assertIn("Early data was accepted", said)
+        said, line = self.s_client("resumes.example", family, "-sess_in", session, "-early_data", early)
+        self.assertIn("Early data was rejected", said)
+        self.assertRegex(said, f"issuer=CN ?= ?{CA}")
+        self.assert_intercepted(line)
+        self.assertTrue(line["tls"]["psk"] and line["tls"]["early_data"])
 
     @each_family
     def test_python(self, family):
@@ -131,7 +154,7 @@ class Intercept(LabTest):
             end.sendall(hello)
             end.recv(1)
             end.close()
-            self.assert_fate(self.engine.connection(port), "pass", "server_closed")
+            self.assert_line(port, "pass", "server_closed")
             client, ours = wire.read_offer(hello), wire.read_offer(self.heard[0])
             self.assertEqual((ours.host, ours.alpn), (client.host, client.alpn))
             self.assertLessEqual(ours.versions, client.versions or {0x0303})
@@ -193,6 +216,7 @@ class Intercept(LabTest):
             self.assertEqual(_receive_to_end(client), (f"server: {how}".encode(), "notify"))
         else:
             self.assertEqual(_receive_to_end(client), (b"", how))
+            self.assertEqual(end.recv(1), b"")
             client.send(b"still here")
             _finish(client, "notify")
             self.assertEqual(self.answers.get(timeout=10), (b"still here", "notify"))
@@ -211,7 +235,7 @@ class Intercept(LabTest):
 
     def test_pass_by_rule_names_the_rule(self):
         reply, line = self.curl("files.pass.example")
-        self.assertEqual(reply.issuer, "Lab Intermediate")
+        self.assertEqual(reply.issuer, REAL_CA)
         self.assertEqual(line["rule"]["file"], str(self.engine.configuration))
         self.assertIn("*.pass.example", self.engine.configuration.read_text().splitlines()[line["rule"]["line"] - 1])
 

@@ -10,9 +10,9 @@ import wire
 from case import LabTest, each_family
 from engine import CA
 from lab import RULES, Namespace
+from pki import REAL_CA
 from servers import Peer, tls_context
 
-REAL_CA = "Lab Intermediate"
 BACKENDS = ("nft", "legacy")
 SOURCES = ("appliance", "client")
 TOOLS = {4: "iptables", 6: "ip6tables"}
@@ -141,14 +141,14 @@ class Diverting(LabTest):
             f"link add eth0 type veth peer name far0 netns {machine.name}",
             "link set eth0 up mtu 1300",
             f"address add 10.0.{network}.2/24 dev eth0",
-            f"address add fd00:{network}::2/64 dev eth0",
+            f"address add fd00:{network}::2/64 dev eth0 nodad",
             f"route add default via 10.0.{network}.1 advmss 1460",
             f"route add ::/0 via fd00:{network}::1 advmss 1440")
         machine.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         machine.configure(
             "link set far0 up mtu 1300",
             f"address add 10.0.{network}.1/24 dev far0",
-            f"address add fd00:{network}::1/64 dev far0")
+            f"address add fd00:{network}::1/64 dev far0 nodad")
         cls.lab.appliance.configure(
             f"route add 10.0.{network}.0/24 via {gateways[0]}",
             f"route add fd00:{network}::/64 via {gateways[1]}")
@@ -175,7 +175,7 @@ class Diverting(LabTest):
         self.assertEqual((reply.status, reply.issuer), (200, REAL_CA), reply)
         self.assertEqual(int(reply.saw["port"]), reply.port)
 
-    def shake_hands(self, machine, host, address):
+    def shake_hands_between(self, machine, host, address):
         end = machine.connect(address)
         self.addCleanup(end.close)
         return wire.TlsEnd(end, wire.any_context(), server_hostname=host)
@@ -233,7 +233,7 @@ class Diverting(LabTest):
     def test_conntrack_forgets(self, family):
         for source in SOURCES:
             with self.subTest(source=source), self.configured({"source": source}):
-                client = self.shake_hands(self.lab.client, "plain.example", self.address("plain.example", family))
+                client, _ = self.shake_hands("plain.example", family)
                 self.lab.appliance.run("conntrack", "-F")
                 client.send(b"GET / HTTP/1.0\r\n\r\n")
                 self.assertIn(b"200 OK", client.receive_all())
@@ -242,11 +242,11 @@ class Diverting(LabTest):
     def test_narrow_path(self, family):
         """What routers say about the size of packets reaches the engine, which sends with others' addresses."""
         with self.configured({"source": "client"}):
-            client = self.shake_hands(self.lab.client, "far.example", FAR[family])
+            client = self.shake_hands_between(self.lab.client, "far.example", FAR[family])
             client.send(bytes(SIZE))
             client.close_notify()
             self.assertEqual(client.receive_all(), str(SIZE).encode())
-            client = self.shake_hands(self.near, "plain.example", self.address("plain.example", family))
+            client = self.shake_hands_between(self.near, "plain.example", self.address("plain.example", family))
             client.send(b"GET /files/megabyte HTTP/1.0\r\n\r\n")
             self.assertGreater(len(client.receive_all()), SIZE)
 
