@@ -84,7 +84,9 @@ class LabTest(unittest.TestCase):
 
     def assert_line(self, port, fate, reason, end=None):
         """Of the connection that the client made from that port."""
-        self.assert_fate(self.engine.connection(port), fate, reason, end)
+        line = self.engine.connection(port)
+        self.assert_fate(line, fate, reason, end)
+        return line
 
     def assert_fate(self, line, fate, reason, end=None):
         self.assertEqual((line["fate"], line["reason"]), (fate, reason), line)

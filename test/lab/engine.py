@@ -152,7 +152,7 @@ class Engine:
     def connection(self, port=None, host=None):
         """
         The line of the connection that the client made from that port, or to that host. Each line is
-        given out once. The wait is shorter than any of the engine's deadlines is by default.
+        given out once.
         """
         def claim():
             self._read_log()
@@ -161,7 +161,7 @@ class Engine:
                     return self._unclaimed.pop(i)
             return None
 
-        return wait_until(claim, f"a log line of port {port}, host {host}", seconds=8)
+        return wait_until(claim, f"a log line of port {port}, host {host}")
 
     def rewind(self):
         """The log is a new file."""

@@ -175,7 +175,7 @@ class Diverting(LabTest):
         self.assertEqual((reply.status, reply.issuer), (200, REAL_CA), reply)
         self.assertEqual(int(reply.saw["port"]), reply.port)
 
-    def shake_hands_between(self, machine, host, address):
+    def shake_hands_of(self, machine, host, address):
         end = machine.connect(address)
         self.addCleanup(end.close)
         return wire.TlsEnd(end, wire.any_context(), server_hostname=host)
@@ -242,11 +242,11 @@ class Diverting(LabTest):
     def test_narrow_path(self, family):
         """What routers say about the size of packets reaches the engine, which sends with others' addresses."""
         with self.configured({"source": "client"}):
-            client = self.shake_hands_between(self.lab.client, "far.example", FAR[family])
+            client = self.shake_hands_of(self.lab.client, "far.example", FAR[family])
             client.send(bytes(SIZE))
             client.close_notify()
             self.assertEqual(client.receive_all(), str(SIZE).encode())
-            client = self.shake_hands_between(self.near, "plain.example", self.address("plain.example", family))
+            client = self.shake_hands_of(self.near, "plain.example", self.address("plain.example", family))
             client.send(b"GET /files/megabyte HTTP/1.0\r\n\r\n")
             self.assertGreater(len(client.receive_all()), SIZE)
 
