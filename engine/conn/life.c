@@ -203,6 +203,7 @@ static enum conn_state peek_hello(struct conn *c)
 	uint8_t *bytes = c->worker->scratch;
 	ssize_t n = sock_peek(&c->client, bytes, HELLO_MAX);
 	const struct config *config = config_of(c);
+	enum hello_result result;
 	struct hello hello;
 
 	if (n == -EAGAIN)
@@ -216,7 +217,10 @@ static enum conn_state peek_hello(struct conn *c)
 			  c->started / 1000 + config->timeouts.hello);
 	c->peeked = (size_t)n;
 	c->is_tls = true;
-	switch (hello_parse(bytes, c->peeked, &hello)) {
+	result = hello_parse(bytes, c->peeked, &hello);
+	if (result != HELLO_SHORT && c->has_low_water)
+		tproxy_low_water(c->client.fd, 1);
+	switch (result) {
 	case HELLO_SHORT:
 		return await_hello(c, hello.needed);
 	case HELLO_NOT_TLS:
@@ -233,8 +237,6 @@ static enum conn_state peek_hello(struct conn *c)
 	if (!c->hello)
 		return end_undecided(c, REASON_NO_RESOURCES, END_NO_RESOURCES);
 	*c->hello = hello;
-	if (c->has_low_water)
-		tproxy_low_water(c->client.fd, 1);
 	return judge_hello(c);
 }
 

@@ -167,11 +167,6 @@ int tproxy_dial_result(int fd)
 	return -error;
 }
 
-void tproxy_enlarge(int fd, int bytes)
-{
-	(void)option(fd, SOL_SOCKET, SO_RCVBUF, bytes);
-}
-
 void tproxy_low_water(int fd, int bytes)
 {
 	(void)option(fd, SOL_SOCKET, SO_RCVLOWAT, bytes);

@@ -35,9 +35,10 @@ int tproxy_dial(const union addr *server, const union addr *client, uint32_t mar
 /* How the dial ended, once the socket is writable: 0 or -errno. */
 int tproxy_dial_result(int fd);
 
-/* Room for a hello of the largest size while it is only peeked at. */
-void tproxy_enlarge(int fd, int bytes);
-/* How many bytes must be there before the kernel reports the socket readable (SO_RCVLOWAT). */
+/*
+ * How many bytes must be there before the kernel reports the socket readable (SO_RCVLOWAT); it makes
+ * room for as many.
+ */
 void tproxy_low_water(int fd, int bytes);
 
 #endif

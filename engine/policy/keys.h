@@ -49,7 +49,7 @@
 	  "the server speaks nothing that the engine does")                                        \
 	X("client_certificate.requested", client_certificate.requested, any_fate, "pass",          \
 	  "the server asks the client for a certificate")                                          \
-	X("on_failure", on_failure, on_failure, "closed", "traffic while the engine is down")      \
+	X("on_failure", on_failure, on_failure, "closed", "when certgen or memory fails")          \
 	X("learn.ttl", learn.ttl, duration, "12h", "how long a learned server is remembered")      \
 	X("learn.max_entries", learn.max_entries, count, "100000", "learned servers at once")      \
 	X("timeouts.silent", timeouts.silent, duration, "3s", "for the client's first byte")       \
