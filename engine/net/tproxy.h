@@ -36,8 +36,8 @@ int tproxy_dial(const union addr *server, const union addr *client, uint32_t mar
 int tproxy_dial_result(int fd);
 
 /*
- * How many bytes must be there before the kernel reports the socket readable (SO_RCVLOWAT); it makes
- * room for as many.
+ * How many bytes must be there before the kernel reports the socket readable (SO_RCVLOWAT); it
+ * makes room for as many.
  */
 void tproxy_low_water(int fd, int bytes);
 
