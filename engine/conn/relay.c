@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 
 enum {
-	SHARE = 16,      /* records one direction may move before others have their turn */
-	SPARE_MAX = 256, /* buffers kept; 4 MiB a worker */
+	SHARE = 4,      /* buffers one direction may move before others have their turn */
+	SPARE_MAX = 64, /* buffers kept; 4 MiB a worker */
 };
 
 static bool buffer_borrow(struct relay *relay, struct relay_pool *pool)
@@ -59,20 +59,29 @@ void relay_deinit(struct relay *relay, struct relay_pool *pool)
 	buffer_return(relay, pool);
 }
 
-/* Reads one record's worth, or notes that no more will come. */
-static enum session_io fill(struct relay *relay, struct session *from)
+static bool is_failure(enum session_io io)
 {
-	enum session_io io;
+	return io == SESSION_RESET || io == SESSION_ALERT || io == SESSION_ERROR;
+}
 
+/* Reads what is there, as far as the buffer reaches, and notes how it ended. */
+static void fill(struct relay *relay, struct session *from)
+{
 	relay->begin = relay->end = 0;
-	io = session_read(from, relay->buffer->bytes, RELAY_BUFFER, &relay->end);
+	relay->io = SESSION_OK;
+	while (relay->io == SESSION_OK && relay->end < RELAY_BUFFER) {
+		size_t n = 0;
+
+		relay->io = session_read(from, relay->buffer->bytes + relay->end,
+					 RELAY_BUFFER - relay->end, &n);
+		relay->end += n;
+	}
 	if (relay->end > relay->dirty)
 		relay->dirty = relay->end;
-	if (io == SESSION_CLOSED)
+	if (relay->io == SESSION_CLOSED)
 		relay->is_closed = true;
-	if (io == SESSION_TRUNCATED)
+	if (relay->io == SESSION_TRUNCATED)
 		relay->is_finished = true;
-	return io;
 }
 
 static enum session_io drain(struct relay *relay, struct session *to)
@@ -107,24 +116,29 @@ static enum session_io finish(struct relay *relay, struct session *to, int to_fd
 	return SESSION_OK;
 }
 
-static bool is_failure(enum session_io io)
+/* Writes what was read, then its end. */
+static enum session_io carry_on(struct relay *relay, struct session *to, int to_fd)
 {
-	return io == SESSION_RESET || io == SESSION_ALERT || io == SESSION_ERROR;
+	enum session_io io = drain(relay, to);
+
+	return io == SESSION_OK ? finish(relay, to, to_fd) : io;
 }
 
 enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struct session *from,
 			     struct session *to, int to_fd, enum session_io *ret_io)
 {
 	for (unsigned i = 0; i < SHARE; i++) {
-		enum session_io io = drain(relay, to);
+		enum session_io io = carry_on(relay, to, to_fd);
 
-		if (io == SESSION_OK)
-			io = finish(relay, to, to_fd);
 		if (io == SESSION_WAIT)
 			return RELAY_WAIT;
 		if (io != SESSION_OK) {
 			*ret_io = io;
 			return RELAY_WRITE_FAILED;
+		}
+		if (is_failure(relay->io)) {
+			*ret_io = relay->io;
+			return RELAY_READ_FAILED;
 		}
 		if (relay->is_finished) {
 			buffer_return(relay, pool);
@@ -132,14 +146,10 @@ enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struc
 		}
 		if (!buffer_borrow(relay, pool))
 			return RELAY_NO_MEMORY;
-		io = fill(relay, from);
-		if (io == SESSION_WAIT) {
+		fill(relay, from);
+		if (relay->io == SESSION_WAIT && relay->end == 0) {
 			buffer_return(relay, pool);
 			return RELAY_WAIT;
-		}
-		if (is_failure(io)) {
-			*ret_io = io;
-			return RELAY_READ_FAILED;
 		}
 	}
 	return RELAY_AGAIN;

@@ -16,7 +16,8 @@
  */
 
 enum {
-	RELAY_BUFFER = 16384, /* the plaintext of one full record */
+	/* Four of the largest records that mbedTLS writes: a byte more would be a record of its own. */
+	RELAY_BUFFER = 4 * 16383,
 };
 
 struct relay_buffer {
@@ -36,11 +37,13 @@ struct relay {
 	struct relay_buffer *buffer;
 	size_t begin, end; /* of what is in it */
 	size_t dirty;      /* bytes to wipe before it is given back */
-	bool is_closed;    /* close_notify came */
-	bool is_finished;  /* FIN came */
-	bool is_notified;  /* close_notify was sent on */
-	bool is_shut;      /* FIN was sent on */
-	uint64_t bytes;    /* written, in all */
+	/* How the last read ended; a failure waits until all before it is written. */
+	enum session_io io;
+	bool is_closed;   /* close_notify came */
+	bool is_finished; /* FIN came */
+	bool is_notified; /* close_notify was sent on */
+	bool is_shut;     /* FIN was sent on */
+	uint64_t bytes;   /* written, in all */
 };
 
 enum relay_result {
