@@ -16,7 +16,7 @@
  */
 
 enum {
-	/* Four of the largest records that mbedTLS writes: a byte more would be a record of its own. */
+	/* Four of the largest records that mbedTLS writes; a byte more would be one of its own. */
 	RELAY_BUFFER = 4 * 16383,
 };
 

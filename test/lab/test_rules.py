@@ -13,7 +13,8 @@ from lab import RULES, Namespace
 from pki import REAL_CA
 from servers import Peer, tls_context
 
-BACKENDS = ("nft", "legacy")
+BACKENDS = ("nft", "legacy")  # of iptables
+ALL_BACKENDS = (*BACKENDS, "nftables")
 SOURCES = ("appliance", "client")
 TOOLS = {4: "iptables", 6: "ip6tables"}
 FAR = {4: "10.0.4.2", 6: "fd00:4::2"}
@@ -53,7 +54,8 @@ class Loading(LabTest):
     def setUp(self):
         super().setUp()
         self.addCleanup(self.rules, "down")
-        self.addCleanup(self.rules, "down", "--backend", "legacy")
+        for backend in ("legacy", "nftables"):
+            self.addCleanup(self.rules, "down", "--backend", backend)
 
     @classmethod
     def rules(cls, *arguments, check=True):
@@ -61,8 +63,11 @@ class Loading(LabTest):
 
     def loaded(self, backend):
         """Rules, chains of users, policy routing. Empty tables and counters do not matter."""
-        lines = []
-        for tool in (f"iptables-{backend}-save", f"ip6tables-{backend}-save"):
+        if backend == "nftables":
+            lines, tools = self.lab.appliance.run("nft", "list", "ruleset").stdout.splitlines(), ()
+        else:
+            lines, tools = [], (f"iptables-{backend}-save", f"ip6tables-{backend}-save")
+        for tool in tools:
             lines += [tool, *(line for line in self.lab.appliance.run(tool).stdout.splitlines()
                 if line.startswith("-A") or line.startswith(":") and " - " in line)]
         for family in ("-4", "-6"):
@@ -71,9 +76,10 @@ class Loading(LabTest):
         return lines
 
     def test_down_takes_away_what_up_did(self):
-        for backend in BACKENDS:
+        for backend in ALL_BACKENDS:
             with self.subTest(backend=backend):
-                self.lab.appliance.run(f"iptables-{backend}", "-A", "INPUT", "-i", "lan0", "-j", "ACCEPT")
+                stranger = "iptables-legacy" if backend == "legacy" else "iptables-nft"
+                self.lab.appliance.run(stranger, "-A", "INPUT", "-i", "lan0", "-j", "ACCEPT")
                 before = self.loaded(backend)
                 self.rules("up", "--backend", backend)
                 during = self.loaded(backend)
@@ -108,6 +114,10 @@ class Loading(LabTest):
         self.assertIn("ip -4 routing            no", self.rules("status", check=False).stdout)
         self.rules("up")
         self.assertEqual(self.rules("status").returncode, 0)
+        self.rules("down")
+        self.rules("up", "--backend", "nftables")
+        self.assertEqual(self.rules("status", "--backend", "nftables").returncode, 0)
+        self.assertEqual(self.rules("status", "--backend", "nftables", "--port", "9000", check=False).returncode, 1)
 
     def test_mistakes(self):
         for arguments, text in (((), "usage"), (("on",), "usage"), (("up", "--lan"), "a value is missing"),
@@ -182,10 +192,23 @@ class Diverting(LabTest):
 
     @each_family
     def test_each_way(self, family):
-        for backend, source in itertools.product(BACKENDS, SOURCES):
+        for backend, source in itertools.product(ALL_BACKENDS, SOURCES):
             with self.subTest(backend=backend, source=source), self.diverting(backend), \
                     self.configured({"source": source}):
                 self.assert_diverted(family)
+
+    @each_family
+    def test_nobody_listens(self, family):
+        """With nftables the connection is forwarded, and stays so when the engine comes."""
+        with self.diverting("nftables"):
+            self.engine.stop()
+            self.assert_forwarded(family)
+            with self.lab.client.connect(self.address("plain.example", family)) as end:
+                client = wire.TlsEnd(end, wire.any_context(), server_hostname="plain.example")
+                self.engine.start()
+                client.send(b"GET / HTTP/1.0\r\n\r\n")
+                self.assertIn(b"200 OK", client.receive_all())
+            self.assert_diverted(family)
 
     @each_family
     def test_down(self, family):
@@ -231,8 +254,9 @@ class Diverting(LabTest):
 
     @each_family
     def test_conntrack_forgets(self, family):
-        for source in SOURCES:
-            with self.subTest(source=source), self.configured({"source": source}):
+        for backend, source in itertools.product(("nft", "nftables"), SOURCES):
+            with self.subTest(backend=backend, source=source), self.diverting(backend), \
+                    self.configured({"source": source}):
                 client, _ = self.shake_hands("plain.example", family)
                 self.lab.appliance.run("conntrack", "-F")
                 client.send(b"GET / HTTP/1.0\r\n\r\n")
@@ -241,14 +265,20 @@ class Diverting(LabTest):
     @each_family
     def test_narrow_path(self, family):
         """What routers say about the size of packets reaches the engine, which sends with others' addresses."""
-        with self.configured({"source": "client"}):
-            client = self.shake_hands_of(self.lab.client, "far.example", FAR[family])
-            client.send(bytes(SIZE))
-            client.close_notify()
-            self.assertEqual(client.receive_all(), str(SIZE).encode())
-            client = self.shake_hands_of(self.near, "plain.example", self.address("plain.example", family))
-            client.send(b"GET /files/megabyte HTTP/1.0\r\n\r\n")
-            self.assertGreater(len(client.receive_all()), SIZE)
+        for backend in ("nft", "nftables"):
+            with self.subTest(backend=backend), self.diverting(backend), self.configured({"source": "client"}):
+                self.forget_paths(family)
+                client = self.shake_hands_of(self.lab.client, "far.example", FAR[family])
+                client.send(bytes(SIZE))
+                client.close_notify()
+                self.assertEqual(client.receive_all(), str(SIZE).encode())
+                client = self.shake_hands_of(self.near, "plain.example", self.address("plain.example", family))
+                client.send(b"GET /files/megabyte HTTP/1.0\r\n\r\n")
+                self.assertGreater(len(client.receive_all()), SIZE)
+
+    def forget_paths(self, family):
+        """What the appliance has learned of path MTUs before."""
+        self.lab.appliance.run("ip", f"-{family}", "route", "flush", "cache")
 
 
 def _count(end, context):
