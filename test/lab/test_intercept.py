@@ -254,13 +254,15 @@ def _finish(end, how):
 
 
 def _receive_to_end(end):
-    """(bytes, how it ended)"""
+    """(bytes, how it ended), once the FIN is there as well: who answers may not overtake it."""
     got = b""
     try:
         while piece := end.receive():
             got += piece
     except wire.Cut:
         return got, "cut"
+    while end.end.recv(1):
+        pass
     return got, "notify"
 
 
