@@ -255,6 +255,8 @@ static enum conn_state dial_server(struct conn *c)
 
 	if (r == 0)
 		r = dial_progress(c);
+	if (r == -ECONNRESET) /* connected, and reset before it was looked at: as in the probe */
+		return pass_or_block(c, config_of(c)->upstream.unsupported, REASON_SERVER_RESET);
 	if (r < 0)
 		return dial_failed(c, r);
 	if (is_client_gone(c))
