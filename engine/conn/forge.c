@@ -281,7 +281,8 @@ void forge_receive(struct forge *forge)
 		if (r == -EAGAIN)
 			return;
 		if (r < 0) {
-			log_error("certgen is gone: %s", strerror(-r));
+			/* The supervisor, who saw it die, has said so. */
+			log_debug("certgen is gone: %s", strerror(-r));
 			lose(forge);
 			return;
 		}
