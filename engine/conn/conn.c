@@ -100,6 +100,8 @@ void conn_close(struct conn *conn)
 
 	report_connection(conn);
 	timer_clear(&worker->loop.wheel, &conn->deadline);
+	session_free(conn->downstream); /* before the leaf that it uses */
+	session_free(conn->upstream);
 	if (conn->forged) {
 		forged_unwait(conn->forged, conn);
 		forged_unref(conn->forged);
@@ -108,8 +110,6 @@ void conn_close(struct conn *conn)
 		relay_deinit(&conn->relay[way], &worker->buffers);
 		splice_deinit(&conn->splice[way], &worker->pipes);
 	}
-	session_free(conn->downstream);
-	session_free(conn->upstream);
 	close_sockets(conn);
 	if (conn->is_counted)
 		atomic_fetch_sub(&worker->engine->n_connections, 1);

@@ -56,7 +56,7 @@ void forged_unref(struct forged *forged)
 {
 	if (!forged || --forged->n_refs > 0)
 		return;
-	leaf_unref(forged->leaf);
+	leaf_free(forged->leaf);
 	free(forged);
 }
 

@@ -16,7 +16,7 @@
 	X("listen.port", listen.port, port, "8443", "port of both listening addresses")            \
 	X("workers", workers, workers, "0", "worker threads; 0: one per processor")                \
 	X("user", user, user, "postern", "who the engine runs as; empty: who starts it")           \
-	X("state_dir", state_dir, path, "/var/lib/postern", "folder of what outlives the process") \
+	X("state_dir", state_dir, path, "/var/lib/postern", "working folder of the engine")        \
 	X("core_dumps", core_dumps, boolean, "false", "whether a crash may write memory to disk")  \
 	X("source", source, source, "appliance", "whose address servers see")                      \
 	X("marks.listener", mark_listener, mark, "0x80", "mark of sockets with clients")           \

@@ -82,8 +82,8 @@
 
 #define REASON_ENUM(name, word, meaning) name,
 enum fate { FATES(REASON_ENUM) };
-enum reason { REASONS(REASON_ENUM) N_REASONS };
-enum end { ENDS(REASON_ENUM) N_ENDS };
+enum reason { REASONS(REASON_ENUM) };
+enum end { ENDS(REASON_ENUM) };
 #undef REASON_ENUM
 
 const char *fate_text(enum fate fate);

@@ -102,7 +102,6 @@ struct leaf *leaf_new(const struct leaf_keys *keys, enum leaf_key key, const uin
 
 	if (!leaf)
 		return NULL;
-	leaf->n_refs = 1;
 	/* mbedTLS takes a context it only reads as non-const. */
 	leaf->key = (mbedtls_pk_context *)&keys->of[key].pair;
 	mbedtls_x509_crt_init(&leaf->chain);
@@ -111,22 +110,16 @@ struct leaf *leaf_new(const struct leaf_keys *keys, enum leaf_key key, const uin
 
 		if (!reader_ok(&r) ||
 		    mbedtls_x509_crt_parse_der(&leaf->chain, der.at, reader_left(&der)) != 0) {
-			leaf_unref(leaf);
+			leaf_free(leaf);
 			return NULL;
 		}
 	} while (reader_left(&r) > 0);
 	return leaf;
 }
 
-struct leaf *leaf_ref(struct leaf *leaf)
+void leaf_free(struct leaf *leaf)
 {
-	leaf->n_refs++;
-	return leaf;
-}
-
-void leaf_unref(struct leaf *leaf)
-{
-	if (!leaf || --leaf->n_refs > 0)
+	if (!leaf)
 		return;
 	mbedtls_x509_crt_free(&leaf->chain);
 	free(leaf);

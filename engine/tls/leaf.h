@@ -26,13 +26,12 @@ struct der leaf_keys_public(const struct leaf_keys *keys, enum leaf_key key);
 /* The key that this client can verify in a handshake of this version; EC where both would do. */
 enum leaf_key leaf_key_for(const struct hello *hello, uint16_t version);
 
-/* A forged chain, ready for handshakes. Counted: one thread holds all references. */
+/* A forged chain, ready for handshakes. Its owner keeps it as long as a session uses it. */
 struct leaf;
 
 /* `chain`: certificates as {u24 length, DER}, leaf first. NULL when it does not parse. */
 struct leaf *leaf_new(const struct leaf_keys *keys, enum leaf_key key, const uint8_t *chain,
 		      size_t n);
-struct leaf *leaf_ref(struct leaf *leaf);
-void leaf_unref(struct leaf *leaf);
+void leaf_free(struct leaf *leaf);
 
 #endif

@@ -21,7 +21,6 @@ struct tls_random {
 };
 
 struct leaf {
-	unsigned n_refs;
 	mbedtls_x509_crt chain;
 	mbedtls_pk_context *key; /* one of the engine's leaf keys; borrowed */
 };

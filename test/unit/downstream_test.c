@@ -71,7 +71,7 @@ static int group_teardown(void **state)
 {
 	(void)state;
 	for (enum leaf_key key = 0; key < N_LEAF_KEYS; key++)
-		leaf_unref(leaves[key]);
+		leaf_free(leaves[key]);
 	leaf_keys_free(keys);
 	X509_free(ca);
 	EVP_PKEY_free(ca_key);
