@@ -23,6 +23,15 @@
 	X(ON_INVALID_BLOCK, "block")                                                               \
 	X(ON_INVALID_MIRROR, "mirror")
 
+#define FORWARD_RULES(X)                                                                           \
+	X(FORWARD_RULES_HONOUR, "honour")                                                          \
+	X(FORWARD_RULES_IGNORE, "ignore")
+
+#define QUICS(X)                                                                                   \
+	X(QUIC_REJECT, "reject")                                                                   \
+	X(QUIC_ALLOW, "allow")                                                                     \
+	X(QUIC_BY_HOST, "by-host")
+
 #define ON_FAILURES(X)                                                                             \
 	X(ON_FAILURE_OPEN, "open")                                                                 \
 	X(ON_FAILURE_CLOSED, "closed")
@@ -31,6 +40,8 @@
 enum source { SOURCES(CONFIG_CONSTANT) };
 enum on_invalid { ON_INVALIDS(CONFIG_CONSTANT) };
 enum on_failure { ON_FAILURES(CONFIG_CONSTANT) };
+enum forward_rules { FORWARD_RULES(CONFIG_CONSTANT) };
+enum quic { QUICS(CONFIG_CONSTANT) };
 #undef CONFIG_CONSTANT
 
 enum {
@@ -86,9 +97,19 @@ struct config {
 		enum action requested; /* pass | intercept | block */
 	} client_certificate;
 	enum on_failure on_failure;
+	enum quic quic;
+	struct {
+		char user[CONFIG_NAME_MAX];
+		unsigned queue; /* the first of three NFQUEUE numbers in a row */
+		uint64_t cache; /* ms that an address stays in the kernel's sets */
+		enum forward_rules forward_rules;
+	} gate;
+	char status_file[CONFIG_PATH_MAX];
 	struct {
 		uint64_t ttl; /* ms */
 		unsigned max_entries;
+		/* Addresses of which every connection was asked pass in the kernel. */
+		bool pass_addresses;
 	} learn;
 
 	struct {                 /* ms */
@@ -102,6 +123,7 @@ struct config {
 		uint64_t pass_idle; /* no byte either way, passed */
 		uint64_t linger;    /* one side closed, the other silent */
 		uint64_t refuse;    /* after an alert, for the client to close */
+		uint64_t drain;     /* an engine that another replaced, for its connections */
 	} timeouts;
 
 	struct {
@@ -136,5 +158,8 @@ struct config_key {
 	const char *meaning;
 };
 const struct config_key *config_keys(unsigned *ret_n);
+
+/* The value in force of the key, as it would be written. False: there is no such key. */
+bool config_text(const struct config *config, const char *name, char *text, size_t size);
 
 #endif

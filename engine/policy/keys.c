@@ -15,6 +15,8 @@ static const char *const action_words[] = { ACTIONS(WORD) NULL };
 static const char *const source_words[] = { SOURCES(WORD) NULL };
 static const char *const invalid_words[] = { ON_INVALIDS(WORD) NULL };
 static const char *const failure_words[] = { ON_FAILURES(WORD) NULL };
+static const char *const forward_words[] = { FORWARD_RULES(WORD) NULL };
+static const char *const quic_words[] = { QUICS(WORD) NULL };
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
 static const char *const output_words[] = { "stdout", "none", NULL };
 
@@ -34,6 +36,9 @@ static const struct value_kind level = { .type = VALUE_LABEL, .words = level_wor
 static const struct value_kind source = WORDS(source_words, ALL);
 static const struct value_kind on_invalid = WORDS(invalid_words, ALL);
 static const struct value_kind on_failure = WORDS(failure_words, ALL);
+static const struct value_kind forward_rules = WORDS(forward_words, ALL);
+static const struct value_kind quic = WORDS(quic_words, ALL);
+static const struct value_kind queue = { .type = VALUE_NUMBER, .min = 0, .max = 65533 };
 static const struct value_kind any_fate = WORDS(action_words, ALL);
 static const struct value_kind pass_or_block =
 	WORDS(action_words, BIT(ACTION_PASS) | BIT(ACTION_BLOCK));
@@ -59,4 +64,13 @@ const struct key *keys_find(const char *name)
 			return &keys_all[i];
 	}
 	return NULL;
+}
+
+bool config_text(const struct config *config, const char *name, char *text, size_t size)
+{
+	const struct key *key = keys_find(name);
+
+	if (key)
+		value_write(key->kind, (const char *)config + key->offset, text, size);
+	return key != NULL;
 }

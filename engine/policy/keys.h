@@ -49,9 +49,19 @@
 	  "the server speaks nothing that the engine does")                                        \
 	X("client_certificate.requested", client_certificate.requested, any_fate, "pass",          \
 	  "the server asks the client for a certificate")                                          \
-	X("on_failure", on_failure, on_failure, "closed", "when certgen or memory fails")          \
+	X("on_failure", on_failure, on_failure, "closed", "fate of new connections in a failure")  \
+	X("quic", quic, quic, "reject", "what is done about UDP to port 443")                      \
+	X("gate.user", gate.user, user, "postern-gate",                                            \
+	  "who the gate runs as; empty: who starts it")                                            \
+	X("gate.queue", gate.queue, queue, "4430", "the first of its three NFQUEUE numbers")       \
+	X("gate.cache", gate.cache, duration, "10m", "how long the kernel's sets know an address") \
+	X("gate.forward_rules", gate.forward_rules, forward_rules, "honour",                       \
+	  "whether the FORWARD chain is asked before a connection is intercepted")                 \
+	X("status_file", status_file, path, "/run/postern/status", "what postern status reads")    \
 	X("learn.ttl", learn.ttl, duration, "12h", "how long a learned server is remembered")      \
 	X("learn.max_entries", learn.max_entries, count, "100000", "learned servers at once")      \
+	X("learn.pass_addresses", learn.pass_addresses, boolean, "false",                          \
+	  "whether the kernel passes addresses whose every server asked")                          \
 	X("timeouts.silent", timeouts.silent, duration, "3s", "for the client's first byte")       \
 	X("timeouts.hello", timeouts.hello, duration, "5s", "for the whole hello")                 \
 	X("timeouts.dial", timeouts.dial, duration, "10s", "for the connection to the server")     \
@@ -63,6 +73,8 @@
 	X("timeouts.linger", timeouts.linger, duration, "30s", "for the second side to close")     \
 	X("timeouts.refuse", timeouts.refuse, duration, "2s",                                      \
 	  "after an alert, for the client to close")                                               \
+	X("timeouts.drain", timeouts.drain, duration, "1h",                                        \
+	  "after an upgrade, for the connections of the old engine")                               \
 	X("log.connections", log.connections, output, "stdout",                                    \
 	  "file of the connection log, stdout or none")                                            \
 	X("log.level", log.level, level, "info", "least severe message on standard error")

@@ -107,6 +107,39 @@ struct verdict ruleset_decide(const struct ruleset *rules, const struct subject 
 	};
 }
 
+/*
+ * The rules that the connection may meet, up to the first that it is sure to: if they all want the
+ * same, no name changes it.
+ */
+struct foresight ruleset_foresee(const struct ruleset *rules, const union addr *client,
+				 const union addr *server)
+{
+	struct foresight foresight = { .action = rules->fallback, .holds_for_all_clients = true };
+	unsigned wanted = 0; /* bits 1 << action */
+	uint32_t next = 0;   /* of `hostless` */
+
+	for (uint32_t i = 0; i < rules->n_rules; i++) {
+		const struct rule *rule = &rules->rules[i];
+		bool by_host = next == rules->n_hostless || rules->hostless[next] != i;
+
+		next += !by_host;
+		if (!list_admits(&rule->server, server) || !ports_admit(rule, addr_port(server)))
+			continue;
+		if (rule->client.n > 0)
+			foresight.holds_for_all_clients = false;
+		if (!list_admits(&rule->client, client))
+			continue;
+		wanted |= 1U << rule->action;
+		if (!by_host) {
+			foresight.action = rule->action;
+			break;
+		}
+	}
+	wanted |= 1U << foresight.action;
+	foresight.is_certain = wanted == 1U << foresight.action;
+	return foresight;
+}
+
 /* --- making ---------------------------------------------------------------------------------- */
 
 struct ruleset *ruleset_new(void)

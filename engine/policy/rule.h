@@ -38,6 +38,15 @@ struct verdict {
 struct ruleset;
 
 struct verdict ruleset_decide(const struct ruleset *rules, const struct subject *subject);
+/* What the rules say of a connection before its hello: nothing of it is known but its ends. */
+struct foresight {
+	bool is_certain; /* whatever name the hello may hold, `action` will be the verdict's */
+	enum action action;
+	bool holds_for_all_clients; /* the same for every client of this server */
+};
+
+struct foresight ruleset_foresee(const struct ruleset *rules, const union addr *client,
+				 const union addr *server);
 void ruleset_free(struct ruleset *rules);
 
 /*

@@ -246,3 +246,49 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 		break;
 	}
 }
+
+static void write_duration(uint64_t ms, char *text, size_t size)
+{
+	size_t i = sizeof(units) / sizeof(units[0]) - 1;
+
+	while (i > 0 && (ms == 0 || ms % units[i].ms != 0))
+		i--;
+	snprintf(text, size, "%llu%s", (unsigned long long)(ms / units[i].ms), units[i].name);
+}
+
+static void write_address(const union addr *addr, char *text, size_t size)
+{
+	char number[ADDR_TEXT_MAX];
+
+	snprintf(text, size, "%s",
+		 addr->sa.sa_family == AF_UNSPEC ? "none" : addr_text(addr, number));
+}
+
+void value_write(const struct value_kind *kind, const void *member, char *text, size_t size)
+{
+	switch (kind->type) {
+	case VALUE_BOOL:
+		snprintf(text, size, "%s", *(const bool *)member ? "true" : "false");
+		break;
+	case VALUE_NUMBER:
+		snprintf(text, size, "%u", *(const unsigned *)member);
+		break;
+	case VALUE_MARK:
+		snprintf(text, size, "0x%x", *(const uint32_t *)member);
+		break;
+	case VALUE_DURATION:
+		write_duration(*(const uint64_t *)member, text, size);
+		break;
+	case VALUE_ADDRESS:
+		write_address(member, text, size);
+		break;
+	case VALUE_WORD:
+		snprintf(text, size, "%s", kind->words[*(const unsigned *)member]);
+		break;
+	case VALUE_LABEL:
+	case VALUE_USER:
+	case VALUE_PATH:
+		snprintf(text, size, "%s", (const char *)member);
+		break;
+	}
+}

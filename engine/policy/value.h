@@ -39,6 +39,9 @@ enum { VALUE_EXPECTED_MAX = 128 };
 bool value_read(const struct value_kind *kind, const char *text, const char *file, void *member,
 		size_t size);
 
+/* The member's value as value_read() would read it; empty text for empty text. */
+void value_write(const struct value_kind *kind, const void *member, char *text, size_t size);
+
 /* What should stand instead of `text` (NULL: something without text): "a duration such as 5s". */
 void value_expected(const struct value_kind *kind, const char *text, size_t size,
 		    char expected[VALUE_EXPECTED_MAX]);

@@ -116,6 +116,61 @@ static void test_conditions_fall_through(void **state)
 	config_free(config);
 }
 
+static struct foresight foresee(const struct config *config, const char *server, const char *client)
+{
+	union addr ends[2];
+
+	assert_true(addr_parse(server, 443, &ends[0]));
+	assert_true(addr_parse(client, 40000, &ends[1]));
+	return ruleset_foresee(config->rules, &ends[1], &ends[0]);
+}
+
+static void check_certain(struct foresight foresight, enum action action)
+{
+	assert_true(foresight.is_certain);
+	assert_string_equal(action_text(foresight.action), action_text(action));
+}
+
+static void test_foresight(void **state)
+{
+	struct config *config = load("rules:\n"
+				     "  - pass: {server: 198.51.100.0/24}\n"
+				     "  - pass: {server: 203.0.113.0/24, port: 8443}\n"
+				     "  - block: {host: .example, server: 192.0.2.0/24}\n"
+				     "  - pass: {client: 10.9.0.0/16}\n"
+				     "  - pass: {server: 192.0.2.0/24}\n");
+	struct foresight foresight;
+
+	(void)state;
+	foresight = foresee(config, "198.51.100.7", "10.0.0.1");
+	check_certain(foresight, ACTION_PASS);
+	assert_true(foresight.holds_for_all_clients); /* later rules are never asked */
+	/* A name may block it. */
+	assert_false(foresee(config, "192.0.2.7", "10.0.0.1").is_certain);
+	assert_false(foresee(config, "192.0.2.7", "10.9.0.1").is_certain);
+	foresight = foresee(config, "203.0.113.1", "10.9.0.1");
+	check_certain(foresight, ACTION_PASS);
+	assert_false(foresight.holds_for_all_clients);
+	foresight = foresee(config, "203.0.113.1", "10.0.0.1"); /* another port's rule */
+	check_certain(foresight, ACTION_INTERCEPT);
+	assert_false(foresight.holds_for_all_clients);
+	config_free(config);
+}
+
+/* Names that want what would come anyway change nothing. */
+static void test_foresight_of_one_mind(void **state)
+{
+	struct config *config = load("default: pass\n"
+				     "rules:\n"
+				     "  - pass: a.example\n"
+				     "  - intercept: {host: .test, server: 192.0.2.0/24}\n");
+
+	(void)state;
+	check_certain(foresee(config, "198.51.100.7", "10.0.0.1"), ACTION_PASS);
+	assert_false(foresee(config, "192.0.2.7", "10.0.0.1").is_certain);
+	config_free(config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +178,8 @@ int main(void)
 		cmocka_unit_test(test_first_match_decides),
 		cmocka_unit_test(test_conditions_are_anded),
 		cmocka_unit_test(test_conditions_fall_through),
+		cmocka_unit_test(test_foresight),
+		cmocka_unit_test(test_foresight_of_one_mind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
