@@ -30,6 +30,11 @@ void log_init(const char *program, enum log_level level)
 	self.journal = getenv("JOURNAL_STREAM") != NULL;
 }
 
+void log_rename(const char *program)
+{
+	self.program = program;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	char line[2048];

@@ -15,6 +15,8 @@ enum log_level {
 };
 
 void log_init(const char *program, enum log_level level);
+/* Another name for the process that was forked off. */
+void log_rename(const char *program);
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

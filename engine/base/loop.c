@@ -40,6 +40,11 @@ int loop_watch_level(struct loop *loop, struct sock *sock)
 	return watch(loop, sock, EPOLLIN);
 }
 
+void loop_unwatch(struct loop *loop, struct sock *sock)
+{
+	(void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, sock->fd, NULL);
+}
+
 int loop_wait(struct loop *loop, struct epoll_event *events, int n, int limit)
 {
 	int sleep = wheel_sleep(&loop->wheel, clock_us() / 1000);

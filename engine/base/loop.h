@@ -26,6 +26,11 @@ void loop_deinit(struct loop *loop);
 int loop_watch(struct loop *loop, struct sock *sock);
 /* Watches for reading only, level-triggered: for listeners and the like. */
 int loop_watch_level(struct loop *loop, struct sock *sock);
+/*
+ * Ends that at once. Closing is not enough for a descriptor that another process has too: the
+ * kernel reports it as long as anybody has it open.
+ */
+void loop_unwatch(struct loop *loop, struct sock *sock);
 
 /*
  * Waits until something happens or the next deadline, at most `limit` ms when that is not negative.
