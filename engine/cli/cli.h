@@ -28,6 +28,8 @@ struct cli {
 	const char *subject;
 	const char *certificate;
 	const char *key;
+	const char *argument; /* NULL: none was given */
+	bool json;
 	bool der;
 	bool rsa;
 	bool force;
@@ -40,6 +42,8 @@ int cli_ca_show(const struct cli *cli);
 int cli_ca_export(const struct cli *cli);
 int cli_ca_csr(const struct cli *cli);
 int cli_ca_import(const struct cli *cli);
+int cli_config(const struct cli *cli);
+int cli_status(const struct cli *cli);
 int cli_reasons(const struct cli *cli);
 
 /* "postern: ..." on standard error; returns `code`. */

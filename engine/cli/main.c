@@ -11,11 +11,15 @@ static const struct command {
 	const char *name; /* one word, or two: "ca init" */
 	int (*run)(const struct cli *cli);
 	const char
-		*options; /* the letters of those it takes; with a 'c' it needs the configuration */
+		*options; /* the letters of those it takes; with a 'c' it needs the configuration,
+			   with an 'a' it may have an argument */
 	const char *arguments;
 	const char *summary;
 } commands[] = {
 	{ "check", cli_check, "c", "", "say whether posternd could start with this configuration" },
+	{ "config", cli_config, "ca", "[KEY]", "print every key's value, or one key's" },
+	{ "status", cli_status, "cj", "[--json]",
+	  "say whether new connections are judged, since when, and how many were not" },
 	{ "ca init", cli_ca_init, "csrf", "[--subject /CN=...] [--rsa] [--force]",
 	  "make the CA that signs the leaves" },
 	{ "ca show", cli_ca_show, "c", "", "print who the CA is and until when" },
@@ -85,6 +89,9 @@ static void set_option(struct cli *cli, int letter)
 	case 'd':
 		cli->der = true;
 		break;
+	case 'j':
+		cli->json = true;
+		break;
 	case 'r':
 		cli->rsa = true;
 		break;
@@ -103,6 +110,7 @@ static int read_options(const struct command *command, int argc, char **argv, st
 		{ "certificate", required_argument, NULL, 'C' },
 		{ "key", required_argument, NULL, 'k' },
 		{ "der", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "rsa", no_argument, NULL, 'r' },
 		{ "force", no_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
@@ -117,6 +125,8 @@ static int read_options(const struct command *command, int argc, char **argv, st
 					command->name, argv[optind - 1]);
 		set_option(cli, letter);
 	}
+	if (optind < argc && strchr(command->options, 'a'))
+		cli->argument = argv[optind++];
 	if (optind < argc)
 		return cli_fail(CLI_USAGE, "%s: what is '%s'?", command->name, argv[optind]);
 	return CLI_OK;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/told.h"
+
 int settings_new(struct config *config, struct settings **ret_settings,
 		 struct config_error *ret_error)
 {
@@ -32,6 +34,15 @@ void settings_unref(struct settings *settings)
 	trust_free(settings->trust);
 	config_free(settings->config);
 	free(settings);
+}
+
+void engine_note_address(struct engine *engine, const struct config *config,
+			 const union addr *server, bool has_asked)
+{
+	/* Nothing is lost when the gate does not hear it: the next connection tells it again. */
+	if (config->learn.pass_addresses && exclusive_note(engine->exclusive, server, has_asked) &&
+	    engine->gate_line >= 0)
+		(void)told_send(engine->gate_line, server, (uint32_t)(config->gate.cache / 1000));
 }
 
 struct settings *engine_settings(struct engine *engine)

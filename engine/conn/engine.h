@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/status.h"
+#include "learn/exclusive.h"
 #include "learn/learn.h"
 #include "policy/config.h"
 #include "tap/json.h"
@@ -29,12 +31,21 @@ struct engine {
 	pthread_mutex_t lock; /* of settings */
 	struct settings *settings;
 	struct learned *learned;
+	struct exclusive *exclusive;
 	struct json_log *log;
 	struct leaf_keys *leaf_keys;
+	struct status *status; /* shared with the other processes */
+	int gate_line;         /* for told_send(); -1: none */
+	unsigned room;         /* connections that the limit on descriptors has room for */
 	atomic_uint n_connections;
 	atomic_uint_fast64_t n_flows;
+	atomic_bool is_draining; /* another engine accepts from now on */
 	atomic_bool is_stopping;
 };
+
+/* A server of this address asked for a certificate, or did not: the gate may have to know. */
+void engine_note_address(struct engine *engine, const struct config *config,
+			 const union addr *server, bool has_asked);
 
 /* The settings of now, counted. */
 struct settings *engine_settings(struct engine *engine);

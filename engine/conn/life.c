@@ -156,6 +156,11 @@ static enum conn_state client_gone(struct conn *c)
 				: end_undecided(c, REASON_CLIENT_CLOSED, END_CLIENT_CLOSED);
 }
 
+static void note_address(const struct conn *c, bool has_asked)
+{
+	engine_note_address(c->worker->engine, config_of(c), &c->server_addr, has_asked);
+}
+
 /* --- peeking: what does the client want? --- */
 
 static enum conn_state judge_hello(struct conn *c)
@@ -180,8 +185,10 @@ static enum conn_state judge_hello(struct conn *c)
 		return pass_or_block(c, config->hello.unsupported, REASON_CLIENT_UNSUPPORTED);
 	if (config->client_certificate.requested == ACTION_PASS &&
 	    learned_has(c->worker->engine->learned, c->hello->host, &c->server_addr,
-			c->worker->loop.now))
+			c->worker->loop.now)) {
+		note_address(c, true);
 		return conn_pass(c, FATE_PASS, REASON_LEARNED);
+	}
 	return CONN_DIALLING;
 }
 
@@ -272,6 +279,7 @@ static enum conn_state wants_certificate(struct conn *c)
 	case ACTION_PASS:
 		(void)learned_add(c->worker->engine->learned, c->hello->host, &c->server_addr,
 				  c->worker->loop.now + config->learn.ttl);
+		note_address(c, true);
 		return conn_pass(c, FATE_LEARN, REASON_CLIENT_CERTIFICATE_REQUESTED);
 	case ACTION_BLOCK:
 		return conn_block(c, REASON_CLIENT_CERTIFICATE_REQUESTED, ALERT_HANDSHAKE_FAILURE);
@@ -302,6 +310,7 @@ static enum conn_state judge_chain(struct conn *c)
 	c->chain_verdict = verify_chain(c->settings->trust, chain, n, c->hello->host,
 					&c->server_addr, c->detail);
 	c->is_chain_judged = true;
+	note_address(c, false);
 	if (c->chain_verdict == VERIFY_OK) {
 		c->reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
 		return CONN_FORGING;

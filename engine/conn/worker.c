@@ -7,7 +7,6 @@
 #include "conn/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -21,14 +20,10 @@
 enum {
 	BATCH = 256,
 	ACCEPTS = 64, /* of one listener in one turn */
+	SAY_AGAIN_MS = 10000,
 };
 
 #define owner_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
-
-static int spare_open(void)
-{
-	return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
 
 static int watch_all(struct worker *worker)
 {
@@ -42,24 +37,27 @@ static int watch_all(struct worker *worker)
 	return r;
 }
 
-int worker_init(struct worker *worker, struct engine *engine, const int listeners[2], int certgen)
+int worker_init(struct worker *worker, struct engine *engine, unsigned index,
+		const int listeners[2], int certgen)
 {
 	int r;
 
 	memset(worker, 0, sizeof(*worker));
 	worker->engine = engine;
+	worker->index = index;
+	atomic_init(&worker->has_left, false);
+	atomic_init(&worker->turned, 0);
 	for (unsigned i = 0; i < 2; i++)
 		worker->listeners[i] = (struct sock){ .fd = listeners[i], .kind = SOCK_LISTENER };
 	atomic_init(&worker->new_certgen, -1);
 	forge_init(&worker->forge, engine->leaf_keys);
 	worker->forge.sock.kind = SOCK_CERTGEN;
-	worker->spare = spare_open();
 	worker->wake =
 		(struct sock){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .kind = SOCK_WAKE };
 	r = loop_init(&worker->loop);
 	if (r == 0)
 		r = forge_connect(&worker->forge, certgen);
-	if (r == 0 && (worker->wake.fd < 0 || worker->spare < 0))
+	if (r == 0 && worker->wake.fd < 0)
 		r = -EMFILE;
 	if (r == 0)
 		r = watch_all(worker);
@@ -78,8 +76,6 @@ void worker_deinit(struct worker *worker)
 	for (unsigned i = 0; i < 2; i++)
 		sock_close(&worker->listeners[i]);
 	sock_close(&worker->wake);
-	if (worker->spare >= 0)
-		close(worker->spare);
 	forge_deinit(&worker->forge);
 	pipe_pool_deinit(&worker->pipes);
 	relay_pool_deinit(&worker->buffers);
@@ -89,43 +85,84 @@ void worker_deinit(struct worker *worker)
 
 /* --- accepting --- */
 
-/* Out of descriptors: the spare one lets the connection be taken and refused, not left hanging. */
-static void refuse_one(struct worker *worker, int listener)
+/*
+ * Nothing is accepted that could not be served: it waits in the backlog. As there are no beats
+ * meanwhile, the gate soon opens or closes the door to those who come next, as the owner chose.
+ */
+static void accept_pause(struct worker *worker)
 {
-	int fd;
+	uint64_t now = worker->loop.now;
 
-	if (!worker->is_short)
-		log_warning("out of descriptors: connections are being refused");
-	worker->is_short = true;
-	if (worker->spare >= 0)
-		close(worker->spare);
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0) {
-		struct sock sock = { .fd = fd };
-
-		sock_reset(&sock);
+	if (worker->short_said == 0 || now - worker->short_said > SAY_AGAIN_MS) {
+		log_warning("out of descriptors or memory: new connections have to wait");
+		worker->short_said = now;
 	}
-	worker->spare = spare_open();
+	for (unsigned i = 0; i < 2; i++)
+		if (worker->listeners[i].fd >= 0)
+			loop_unwatch(&worker->loop, &worker->listeners[i]);
+	worker->is_short = true;
+	worker->retry = now + STATUS_BEAT_MS;
+}
+
+static bool is_shortage(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
 }
 
 static void accept_some(struct worker *worker, struct sock *listener)
 {
-	for (unsigned i = 0; i < ACCEPTS; i++) {
-		union addr client, server;
-		int fd = tproxy_accept(listener->fd, &client, &server);
+	struct engine *engine = worker->engine;
 
-		if (fd == -EMFILE || fd == -ENFILE) {
-			refuse_one(worker, listener->fd);
+	for (unsigned i = 0; i < ACCEPTS && !worker->is_short; i++) {
+		union addr client, server;
+		int fd;
+
+		if (atomic_load(&engine->n_connections) >= engine->room) {
+			accept_pause(worker);
 			return;
 		}
+		fd = tproxy_accept(listener->fd, &client, &server);
+		if (is_shortage(fd))
+			accept_pause(worker);
 		if (fd == -EAGAIN)
 			return;
 		if (fd < 0)
 			continue; /* it went away again: ECONNABORTED and the like */
-		worker->is_short = false;
 		if (conn_new(worker, fd, &client, &server) < 0)
 			log_warning("out of memory: a connection was refused");
 	}
+}
+
+/* With some room in reserve, or each connection that ends would have it begin and pause again. */
+static void accept_again(struct worker *worker)
+{
+	struct engine *engine = worker->engine;
+
+	worker->retry = worker->loop.now + STATUS_BEAT_MS;
+	if (atomic_load(&engine->n_connections) >= engine->room - engine->room / 16)
+		return;
+	worker->is_short = false;
+	for (unsigned i = 0; i < 2 && !worker->is_short; i++) {
+		if (worker->listeners[i].fd < 0)
+			continue;
+		if (loop_watch_level(&worker->loop, &worker->listeners[i]) < 0)
+			accept_pause(worker);
+		else
+			accept_some(worker, &worker->listeners[i]);
+	}
+}
+
+/* Another engine has the same listeners: what waits in their backlogs is its from now on. */
+static void accept_no_more(struct worker *worker)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (worker->listeners[i].fd >= 0)
+			loop_unwatch(&worker->loop, &worker->listeners[i]);
+		sock_close(&worker->listeners[i]);
+	}
+	worker->is_short = false;
+	atomic_store(&worker->engine->status->beat[worker->index], 0);
+	atomic_store(&worker->has_left, true);
 }
 
 /* --- certgen --- */
@@ -196,6 +233,8 @@ static void dispatch(struct worker *worker, struct sock *sock)
 		if (read(sock->fd, &count, sizeof(count)) < 0)
 			break;
 		adopt_certgen(worker);
+		if (atomic_load(&worker->engine->is_draining) && !atomic_load(&worker->has_left))
+			accept_no_more(worker);
 		break;
 	}
 }
@@ -236,15 +275,31 @@ static void free_dead(struct worker *worker)
 	}
 }
 
+/* The word to the gate and to the supervisor that this thread is well. */
+static void beat(struct worker *worker)
+{
+	uint64_t now = worker->loop.now;
+
+	if (now == atomic_load_explicit(&worker->turned, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&worker->turned, now, memory_order_relaxed);
+	if (!worker->is_short && !atomic_load_explicit(&worker->has_left, memory_order_relaxed))
+		atomic_store_explicit(&worker->engine->status->beat[worker->index], now,
+				      memory_order_relaxed);
+}
+
 static void turn(struct worker *worker, struct epoll_event *events)
 {
-	int n = loop_wait(&worker->loop, events, BATCH, worker->ready ? 0 : -1);
+	int n = loop_wait(&worker->loop, events, BATCH, worker->ready ? 0 : STATUS_BEAT_MS);
 
 	for (int i = 0; i < n; i++)
 		dispatch(worker, loop_event_sock(&events[i]));
 	run_ready(worker);
 	run_expired(worker);
+	if (worker->is_short && (worker->dead || worker->loop.now >= worker->retry))
+		accept_again(worker);
 	free_dead(worker);
+	beat(worker);
 }
 
 static void *worker_main(void *argument)
@@ -254,6 +309,7 @@ static void *worker_main(void *argument)
 
 	while (!atomic_load(&worker->engine->is_stopping))
 		turn(worker, events);
+	atomic_store(&worker->engine->status->beat[worker->index], 0);
 	while (worker->conns)
 		conn_stop(worker->conns);
 	run_ready(worker);
@@ -266,6 +322,7 @@ int worker_start(struct worker *worker)
 	sigset_t all, old;
 	int r;
 
+	beat(worker); /* the first, before anybody asks for it */
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);

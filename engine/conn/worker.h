@@ -20,17 +20,21 @@ struct worker {
 	pthread_t thread;
 	struct loop loop;
 	struct sock listeners[2]; /* IPv4, IPv6; SOCK_NONE where there is none */
-	struct sock wake;         /* eventfd: look at the two below, and at engine->is_stopping */
+	struct sock wake;         /* eventfd: look at the next, and at what the engine wants */
 	atomic_int new_certgen;   /* descriptor of a new line to certgen, or -1 */
 	struct forge forge;
 	struct tls_random *random;
 	struct pipe_pool pipes;
 	struct relay_pool buffers;
 	struct conn *conns;
-	struct conn *ready; /* singly linked, to be run in the next turn */
-	struct conn *dead;  /* to be freed after the batch */
-	int spare;          /* descriptor given up to refuse a connection when none is left */
-	bool is_short;      /* of descriptors; said once */
+	struct conn *ready;   /* singly linked, to be run in the next turn */
+	struct conn *dead;    /* to be freed after the batch */
+	unsigned index;       /* of its beat in the status page */
+	bool is_short;        /* of descriptors or memory: new connections wait in the backlog */
+	uint64_t short_said;  /* ms, when that was last said */
+	uint64_t retry;       /* ms, when to try again */
+	atomic_bool has_left; /* its listeners, because the engine drains */
+	atomic_uint_fast64_t turned; /* ms, its last turn */
 	uint8_t scratch[HELLO_MAX];
 };
 
@@ -38,13 +42,17 @@ struct worker {
 enum sock_kind { SOCK_LISTENER, SOCK_CLIENT, SOCK_SERVER, SOCK_CERTGEN, SOCK_WAKE };
 
 /*
- * Prepares the worker; `listeners` (two descriptors or -1) and `certgen` are taken over.
- * 0 or -errno.
+ * Prepares the worker with the number `index`; `listeners` (two descriptors or -1) and `certgen`
+ * are taken over. 0 or -errno.
  */
-int worker_init(struct worker *worker, struct engine *engine, const int listeners[2], int certgen);
+int worker_init(struct worker *worker, struct engine *engine, unsigned index,
+		const int listeners[2], int certgen);
 void worker_deinit(struct worker *worker);
 
-/* Starts the thread, which runs until engine->is_stopping is set and it is woken. */
+/*
+ * Starts the thread, which runs until engine->is_stopping is set and it is woken. With
+ * engine->is_draining it lets go of its listeners, and says so in has_left.
+ */
 int worker_start(struct worker *worker);
 /* Any thread: makes the worker look around. */
 void worker_wake(struct worker *worker);

@@ -27,6 +27,8 @@ def each_family(test):
 
 class LabTest(unittest.TestCase):
     SETTINGS = {}  # of the engine, in place of engine.py's
+    PREFIX = ()  # the command that starts it
+    RULES = ()  # options of postern-rules
 
     @classmethod
     def setUpClass(cls):
@@ -39,9 +41,9 @@ class LabTest(unittest.TestCase):
         for server in (cls.nginx, cls.apache):
             if server.sites:
                 server.start()
-        cls.lab.divert()
+        cls.lab.divert(*cls.RULES)
         cls.engine = Engine(cls.lab, cls.pki, cls.SETTINGS)
-        cls.engine.start()
+        cls.engine.start(*cls.PREFIX)
 
     @classmethod
     def tearDownClass(cls):

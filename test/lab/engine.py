@@ -66,6 +66,8 @@ class Engine:
                 "certificate": str(self.folder / "ca.crt"), "key": str(self.folder / "ca.key"),
                 "untrusted_certificate": str(self.folder / "untrusted.crt"),
                 "untrusted_key": str(self.folder / "untrusted.key")},
+            "gate": {"user": "bin"},
+            "status_file": str(self.folder / "run" / "status"),
             "certgen": {"user": "daemon", "program": str(build() / "certgen/postern-certgen")},
             "upstream": {"trust_store": str(pki.root.certificate)},
             "log": {"connections": str(self.log)},
@@ -91,6 +93,19 @@ class Engine:
                 stdin=subprocess.DEVNULL, stdout=messages, stderr=messages,
                 env={**SANITIZERS, **os.environ})
         self.await_message("posternd: ready", before, seconds=30)
+        if self.lab.is_diverted:
+            self.await_door("armed")
+
+    def status(self):
+        """What `postern status` says; it exits with 1 when new connections are not judged."""
+        found = subprocess.run([build() / "engine/cli/postern", "status", "--json", "--config", self.configuration],
+            text=True, stdout=subprocess.PIPE, timeout=30)
+        status = json.loads(found.stdout)
+        assert found.returncode == (0 if status["door"] == "armed" else 1), found
+        return status
+
+    def await_door(self, door, seconds=10):
+        wait_until(lambda: self.status()["door"] == door, f"the door {door}", seconds)
 
     def said(self, text):
         """How often it said that on standard error."""
@@ -110,9 +125,11 @@ class Engine:
     def reload(self, changes=None):
         """Puts changed settings in force, by SIGHUP; none: those it was made with."""
         self.configure(changes)
-        before = self.said("reloaded")
+        messages = ("posternd: reloaded", "posternd-gate: reloaded")
+        before = [self.said(message) for message in messages]
         self.process.send_signal(signal.SIGHUP)
-        self.await_message("reloaded", before)
+        for message, count in zip(messages, before):
+            self.await_message(message, count)
 
     def stop(self):
         """Asserts that it ended well: in time, with nothing left behind, and no sanitizer complained."""

@@ -95,9 +95,9 @@ class Namespace:
             finally:
                 _setns(home)
 
-    def socket(self, family):
+    def socket(self, family, kind=socket.SOCK_STREAM):
         with self._entered():
-            return socket.socket(family)
+            return socket.socket(family, kind)
 
     def connect(self, address, port=443, timeout=10):
         end = self.socket(_family(address))
@@ -142,6 +142,7 @@ class Lab:
         self.folder = folder_of(self.name)
         self.folder.mkdir(mode=0o755)
         self.addresses = {}
+        self.is_diverted = False
         if not name:
             atexit.register(self.remove)
             for number in (signal.SIGTERM, signal.SIGHUP):
@@ -175,8 +176,9 @@ class Lab:
                 f"route add default via 10.0.{network}.1",
                 f"route add ::/0 via fd00:{network}::1")
 
-    def divert(self):
-        self.appliance.run(RULES, "up")
+    def divert(self, *options):
+        self.appliance.run(RULES, "up", *options)
+        self.is_diverted = True
 
     def add_host(self, name, like=None):
         """Gives a server's name addresses, new ones or those of another host: (IPv4, IPv6)."""
@@ -231,6 +233,8 @@ def _remove_namespace(name):
     """Ends every process in it first. Nothing is wrong if there is no such namespace."""
     path = pathlib.Path("/run/netns", name)
     shutil.rmtree(pathlib.Path("/etc/netns", name), ignore_errors=True)
+    for state in pathlib.Path("/run/postern").glob(f"rules.{name}*"):  # of postern-rules
+        state.unlink(missing_ok=True)
     if not path.exists():
         return
 

@@ -13,6 +13,8 @@ CONFIG = """\
 user: ""
 ca: {certificate: ca.crt, key: ca.key}
 certgen: {user: ""}
+gate: {user: ""}
+status_file: run/status
 listen: {port: 28443}
 upstream: {trust_store: ca.crt}
 """
@@ -88,10 +90,19 @@ class Command(unittest.TestCase):
         self.postern("ca", "import", "--certificate", f"{other}.crt", code=1)
         self.assertEqual(self.certificate.read_bytes(), before)
 
+    def test_values_in_force(self):
+        self.assertEqual(self.postern("config", "on_failure"), "closed\n")
+        self.assertEqual(self.postern("config", "timeouts.pass_idle"), "1h\n")
+        self.assertIn(f"ca.key: {self.folder}/ca.key\n", self.postern("config"))
+        self.assertIn("no_such_key", self.postern("config", "no_such_key", code=2))
+        self.assertIn("has not run", self.postern("status", code=1))
+
     def test_mistakes_are_named(self):
         self.postern("ca", "init")
-        for text, where in (("timeouts: {hello: soon}\n", ":6: timeouts.hello"), ("tiemouts: {}\n", ":6: tiemouts"),
-                ("rules: [{pass: 'bad name'}]\n", ":6: "), ("listen: [\n", "postern.yaml:")):
+        line = CONFIG.count("\n") + 1
+        for text, where in (("timeouts: {hello: soon}\n", f":{line}: timeouts.hello"),
+                ("tiemouts: {}\n", f":{line}: tiemouts"), ("rules: [{pass: 'bad name'}]\n", f":{line}: "),
+                ("listen: [\n", "postern.yaml:")):
             with self.subTest(text=text):
                 self.config.write_text(CONFIG + text)
                 self.assertIn(f"{self.config}{where}" if where.startswith(":") else where, self.postern("check", code=2))

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "cli/cli.h"
+
+static bool is_running(uint32_t pid)
+{
+	return pid != 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+/*
+ * The page says what the gate last knew. One that is dead or hangs raises no flag any more: then
+ * what the owner chose for failures holds, whatever the page says.
+ */
+static enum status_door door_of(const struct status *status, const char **ret_why)
+{
+	uint64_t now = clock_us() / 1000, beat = status->gate_beat;
+	enum status_door failed = status->mode ? STATUS_DOOR_CLOSED : STATUS_DOOR_OPEN;
+
+	if (!is_running(status->supervisor)) {
+		*ret_why = "posternd is not running";
+		return failed;
+	}
+	if (!is_running(status->gate) || beat == 0 || now > beat + STATUS_STALE_MS) {
+		*ret_why = "the gate does not answer";
+		return failed;
+	}
+	*ret_why = status_why_text((enum status_why)status->why);
+	return (enum status_door)status->door;
+}
+
+static void format_moment(uint64_t us, char text[64])
+{
+	time_t seconds = (time_t)(us / 1000000);
+	struct tm parts;
+
+	localtime_r(&seconds, &parts);
+	strftime(text, 64, "%Y-%m-%d %H:%M:%S %z", &parts);
+}
+
+static void print_failure(const struct status *status)
+{
+	char from[64];
+	uint64_t until = status->failed_until ? status->failed_until : clock_wall_us();
+
+	if (status->failed_from == 0)
+		return;
+	format_moment(status->failed_from, from);
+	printf("last failure      from %s%s, %.1f s, %llu new connections: %s\n", from,
+	       status->failed_until ? "" : ", goes on", (double)(until - status->failed_from) / 1e6,
+	       (unsigned long long)status->failed_unjudged,
+	       status_why_text((enum status_why)status->failed_why));
+}
+
+static void print_text(const struct status *status, enum status_door door, const char *why)
+{
+	static const char *const quic[] = { "reject", "allow", "by-host" };
+	char since[64];
+
+	format_moment(status->door_since, since);
+	printf("door              %s%s%s\n", status_door_text(door), *why ? ": " : "", why);
+	printf("since             %s\n", since);
+	printf("on failure        %s\n",
+	       status->mode ? "closed: new connections are dropped"
+			    : "open: new connections are forwarded without inspection");
+	printf("rules             %s%s%s\n", status->has_iptables ? "iptables " : "",
+	       status->has_nftables ? "nftables" : "",
+	       status->has_iptables || status->has_nftables ? "" : "not loaded");
+	printf("FORWARD rules     %s\n",
+	       status->forwards_first ? "asked before a connection is intercepted" : "not asked");
+	printf("QUIC              %s\n", quic[status->quic % 3]);
+	printf("workers           %u\n", (unsigned)status->n_workers);
+	printf("connections       %u now, %llu since the engine started\n",
+	       (unsigned)status->n_connections, (unsigned long long)status->n_flows);
+	printf("judged by queue   %llu intercept, %llu pass; QUIC: %llu pass, %llu reject\n",
+	       (unsigned long long)status->judged_intercept,
+	       (unsigned long long)status->judged_pass, (unsigned long long)status->quic_pass,
+	       (unsigned long long)status->quic_reject);
+	printf("not judged        %llu new connections since the rules were loaded\n",
+	       (unsigned long long)status->unjudged);
+	if (status->draining)
+		printf("draining          %u older engines\n", (unsigned)status->draining);
+	print_failure(status);
+}
+
+static json_t *json_of(const struct status *status, enum status_door door, const char *why)
+{
+	static const char *const quic[] = { "reject", "allow", "by-host" };
+
+	return json_pack(
+		"{s:s, s:s, s:I, s:s, s:b, s:b, s:b, s:s, s:{s:i, s:i, s:i, s:i}, s:i, s:i, s:I,"
+		" s:i, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:{s:I, s:I, s:I, s:s}}",
+		"door", status_door_text(door), "why", why, "since_us",
+		(json_int_t)status->door_since, "on_failure", status->mode ? "closed" : "open",
+		"iptables", (int)status->has_iptables, "nftables", (int)status->has_nftables,
+		"forward_rules", (int)status->forwards_first, "quic", quic[status->quic % 3],
+		"pids", "supervisor", (int)status->supervisor, "engine", (int)status->engine,
+		"certgen", (int)status->certgen, "gate", (int)status->gate, "workers",
+		(int)status->n_workers, "connections", (int)status->n_connections, "flows",
+		(json_int_t)status->n_flows, "draining", (int)status->draining, "engine_starts",
+		(json_int_t)status->engine_starts, "gate_starts", (json_int_t)status->gate_starts,
+		"judged", "intercept", (json_int_t)status->judged_intercept, "pass",
+		(json_int_t)status->judged_pass, "quic_pass", (json_int_t)status->quic_pass,
+		"quic_reject", (json_int_t)status->quic_reject, "unjudged",
+		(json_int_t)status->unjudged, "failure", "from_us", (json_int_t)status->failed_from,
+		"until_us", (json_int_t)status->failed_until, "unjudged",
+		(json_int_t)status->failed_unjudged, "why",
+		status_why_text((enum status_why)status->failed_why));
+}
+
+static int print_json(const struct status *status, enum status_door door, const char *why)
+{
+	json_t *json = json_of(status, door, why);
+	char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+
+	if (text)
+		puts(text);
+	free(text);
+	json_decref(json);
+	return text ? CLI_OK : cli_fail(CLI_FAILURE, "status: out of memory");
+}
+
+int cli_status(const struct cli *cli)
+{
+	const struct status *status;
+	enum status_door door;
+	const char *why;
+	int code = CLI_OK;
+	int r = status_open(cli->config->status_file, &status);
+
+	if (r == -EPROTO)
+		return cli_fail(CLI_FAILURE, "status: %s: of another version of posternd",
+				cli->config->status_file);
+	if (r == -ENOENT)
+		return cli_fail(CLI_FAILURE, "status: %s: posternd has not run since boot",
+				cli->config->status_file);
+	if (r < 0)
+		return cli_fail(CLI_FAILURE, "status: %s: %s", cli->config->status_file,
+				strerror(-r));
+	door = door_of(status, &why);
+	if (cli->json)
+		code = print_json(status, door, why);
+	else
+		print_text(status, door, why);
+	status_close(status);
+	return code == CLI_OK && door != STATUS_DOOR_ARMED ? CLI_FAILURE : code;
+}
