@@ -61,6 +61,7 @@ struct conn {
 	bool is_chain_judged;
 
 	struct session *upstream;
+	bool is_proving; /* the server asked for a certificate; the rest of its flight is read */
 	struct session *downstream;
 	struct forged *forged;     /* counted */
 	struct conn *next_waiting; /* for the same forged leaf */

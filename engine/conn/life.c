@@ -21,145 +21,13 @@
 #include "base/clock.h"
 #include "conn/carry.h"
 #include "conn/conn.h"
+#include "conn/fate.h"
 #include "conn/forge.h"
-#include "conn/report.h"
+#include "conn/probe.h"
 #include "conn/worker.h"
 #include "net/tproxy.h"
-#include "tls/alert.h"
 #include "tls/downstream.h"
 #include "tls/upstream.h"
-
-/* --- the three ways on: pass, block, end --- */
-
-static void decide(struct conn *c, enum fate fate, enum reason reason)
-{
-	c->has_fate = true;
-	c->fate = fate;
-	c->reason = reason;
-}
-
-enum conn_state conn_end(struct conn *c, enum end end)
-{
-	c->end = end;
-	return CONN_CLOSED;
-}
-
-/* The fate of one that ends before it had another. */
-static enum conn_state end_undecided(struct conn *c, enum reason reason, enum end end)
-{
-	decide(c, FATE_BLOCK, reason);
-	return conn_end(c, end);
-}
-
-static void drop_server(struct conn *c)
-{
-	report_upstream(c);
-	session_free(c->upstream);
-	c->upstream = NULL;
-	/* A reset leaves no TIME_WAIT, which would lock the client's port for the next dial. */
-	sock_reset(&c->server);
-}
-
-static int dial(struct conn *c)
-{
-	const struct config *config = config_of(c);
-	int fd = tproxy_dial(&c->server_addr,
-			     config->source == SOURCE_CLIENT ? &c->client_addr : NULL,
-			     config->mark_upstream);
-
-	if (fd < 0)
-		return fd;
-	c->server = (struct sock){ .fd = fd, .kind = SOCK_SERVER };
-	return loop_watch(&c->worker->loop, &c->server);
-}
-
-/* 1: connected. 0: not yet. -errno: it failed. */
-static int dial_progress(struct conn *c)
-{
-	int r;
-
-	if (!c->server.writable)
-		return 0;
-	r = tproxy_dial_result(c->server.fd);
-	return r < 0 ? r : 1;
-}
-
-static enum conn_state dial_failed(struct conn *c, int error)
-{
-	static const struct {
-		int error;
-		enum reason reason;
-		enum end end;
-	} kinds[] = {
-		{ ECONNREFUSED, REASON_SERVER_REFUSED, END_SERVER_REFUSED },
-		{ ECONNRESET, REASON_SERVER_RESET, END_SERVER_RESET },
-		{ ETIMEDOUT, REASON_SERVER_TIMEOUT, END_SERVER_TIMEOUT },
-		{ EMFILE, REASON_NO_RESOURCES, END_NO_RESOURCES },
-		{ ENFILE, REASON_NO_RESOURCES, END_NO_RESOURCES },
-		{ ENOMEM, REASON_NO_RESOURCES, END_NO_RESOURCES },
-		{ ENOBUFS, REASON_NO_RESOURCES, END_NO_RESOURCES },
-		{ 0, REASON_SERVER_UNREACHABLE, END_SERVER_UNREACHABLE },
-	};
-	unsigned i = 0;
-
-	while (kinds[i].error != 0 && kinds[i].error != -error)
-		i++;
-	snprintf(c->detail, sizeof(c->detail), "%s", strerror(-error));
-	return c->has_fate ? conn_end(c, kinds[i].end)
-			   : end_undecided(c, kinds[i].reason, kinds[i].end);
-}
-
-static enum conn_state conn_pass(struct conn *c, enum fate fate, enum reason reason)
-{
-	int r;
-
-	decide(c, fate, reason);
-	drop_server(c);
-	r = dial(c);
-	return r < 0 ? dial_failed(c, r) : CONN_PASSING;
-}
-
-/* A TLS client is told why by a fatal alert, which may precede the ServerHello. */
-static enum conn_state conn_block(struct conn *c, enum reason reason, enum alert alert)
-{
-	decide(c, FATE_BLOCK, reason);
-	drop_server(c);
-	if (c->is_tls)
-		alert_send(&c->client, alert);
-	(void)shutdown(c->client.fd, SHUT_WR);
-	return CONN_REFUSING;
-}
-
-static enum conn_state pass_or_block(struct conn *c, enum action action, enum reason reason)
-{
-	return action == ACTION_PASS ? conn_pass(c, FATE_PASS, reason)
-				     : conn_block(c, reason, ALERT_HANDSHAKE_FAILURE);
-}
-
-/* The engine itself failed, and nothing was sent to the client yet: as the owner chose. */
-static enum conn_state conn_fail(struct conn *c, enum reason reason)
-{
-	return config_of(c)->on_failure == ON_FAILURE_OPEN
-		       ? conn_pass(c, FATE_PASS, reason)
-		       : conn_block(c, reason, ALERT_INTERNAL_ERROR);
-}
-
-/* While the server is asked, the client may lose patience. */
-static bool is_client_gone(const struct conn *c)
-{
-	return c->client.ended;
-}
-
-static enum conn_state client_gone(struct conn *c)
-{
-	return c->client.broken ? end_undecided(c, REASON_CLIENT_RESET, END_CLIENT_RESET)
-				: end_undecided(c, REASON_CLIENT_CLOSED, END_CLIENT_CLOSED);
-}
-
-static void note_address(const struct conn *c, bool has_asked)
-{
-	engine_note_address(c->worker->engine, config_of(c), &c->server_addr, has_asked);
-}
 
 /* --- peeking: what does the client want? --- */
 
@@ -174,20 +42,20 @@ static enum conn_state judge_hello(struct conn *c)
 	c->verdict = ruleset_decide(config->rules, &subject);
 	reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
 	if (c->verdict.action == ACTION_PASS)
-		return conn_pass(c, FATE_PASS, reason);
+		return fate_pass(c, FATE_PASS, reason);
 	if (c->verdict.action == ACTION_BLOCK)
-		return conn_block(c, reason, ALERT_ACCESS_DENIED);
+		return fate_block(c, reason, ALERT_ACCESS_DENIED);
 	if (!c->hello->has_sni && !c->verdict.file && config->hello.no_sni != ACTION_INTERCEPT)
-		return pass_or_block(c, config->hello.no_sni, REASON_NO_SNI);
+		return fate_pass_or_block(c, config->hello.no_sni, REASON_NO_SNI);
 	if (c->hello->wire_length > DOWNSTREAM_HELLO_MAX)
-		return pass_or_block(c, config->hello.unsupported, REASON_HELLO_TOO_LARGE);
+		return fate_pass_or_block(c, config->hello.unsupported, REASON_HELLO_TOO_LARGE);
 	if (!upstream_is_possible(c->hello))
-		return pass_or_block(c, config->hello.unsupported, REASON_CLIENT_UNSUPPORTED);
+		return fate_pass_or_block(c, config->hello.unsupported, REASON_CLIENT_UNSUPPORTED);
 	if (config->client_certificate.requested == ACTION_PASS &&
 	    learned_has(c->worker->engine->learned, c->hello->host, &c->server_addr,
 			c->worker->loop.now)) {
-		note_address(c, true);
-		return conn_pass(c, FATE_PASS, REASON_LEARNED);
+		engine_note_address(c->worker->engine, config, &c->server_addr, true);
+		return fate_pass(c, FATE_PASS, REASON_LEARNED);
 	}
 	return CONN_DIALLING;
 }
@@ -201,7 +69,7 @@ static enum conn_state await_hello(struct conn *c, size_t needed)
 		c->has_low_water = true;
 	}
 	if (c->client.ended)
-		return pass_or_block(c, ACTION_BLOCK, REASON_HELLO_SHORT);
+		return fate_pass_or_block(c, ACTION_BLOCK, REASON_HELLO_SHORT);
 	return CONN_PEEKING;
 }
 
@@ -216,9 +84,9 @@ static enum conn_state peek_hello(struct conn *c)
 	if (n == -EAGAIN)
 		return CONN_PEEKING;
 	if (n < 0)
-		return end_undecided(c, REASON_CLIENT_RESET, END_CLIENT_RESET);
+		return fate_end(c, REASON_CLIENT_RESET, END_CLIENT_RESET);
 	if (n == 0)
-		return end_undecided(c, REASON_CLIENT_CLOSED, END_CLIENT_CLOSED);
+		return fate_end(c, REASON_CLIENT_CLOSED, END_CLIENT_CLOSED);
 	if (c->peeked == 0) /* one deadline for all of it, from the accept on */
 		timer_set(&c->worker->loop.wheel, &c->deadline,
 			  c->started / 1000 + config->timeouts.hello);
@@ -232,17 +100,17 @@ static enum conn_state peek_hello(struct conn *c)
 		return await_hello(c, hello.needed);
 	case HELLO_NOT_TLS:
 		c->is_tls = false;
-		return pass_or_block(c, config->hello.not_tls, REASON_NOT_TLS);
+		return fate_pass_or_block(c, config->hello.not_tls, REASON_NOT_TLS);
 	case HELLO_MALFORMED:
-		return pass_or_block(c, config->hello.malformed, REASON_HELLO_MALFORMED);
+		return fate_pass_or_block(c, config->hello.malformed, REASON_HELLO_MALFORMED);
 	case HELLO_TOO_LARGE:
-		return pass_or_block(c, config->hello.malformed, REASON_HELLO_TOO_LARGE);
+		return fate_pass_or_block(c, config->hello.malformed, REASON_HELLO_TOO_LARGE);
 	case HELLO_WHOLE:
 		break;
 	}
 	c->hello = malloc(sizeof(hello));
 	if (!c->hello)
-		return end_undecided(c, REASON_NO_RESOURCES, END_NO_RESOURCES);
+		return fate_end(c, REASON_NO_RESOURCES, END_NO_RESOURCES);
 	*c->hello = hello;
 	return judge_hello(c);
 }
@@ -250,121 +118,8 @@ static enum conn_state peek_hello(struct conn *c)
 static enum conn_state hello_late(struct conn *c)
 {
 	if (c->peeked == 0)
-		return pass_or_block(c, config_of(c)->hello.silent, REASON_CLIENT_SILENT);
-	return conn_block(c, REASON_HELLO_SHORT, ALERT_DECODE_ERROR);
-}
-
-/* --- dialling and probing: what does the server want? --- */
-
-static enum conn_state dial_server(struct conn *c)
-{
-	int r = c->server.fd < 0 ? dial(c) : 0;
-
-	if (r == 0)
-		r = dial_progress(c);
-	if (r == -ECONNRESET) /* connected, and reset before it was looked at: as in the probe */
-		return pass_or_block(c, config_of(c)->upstream.unsupported, REASON_SERVER_RESET);
-	if (r < 0)
-		return dial_failed(c, r);
-	if (is_client_gone(c))
-		return client_gone(c);
-	return r > 0 ? CONN_PROBING : CONN_DIALLING;
-}
-
-static enum conn_state wants_certificate(struct conn *c)
-{
-	const struct config *config = config_of(c);
-
-	switch (config->client_certificate.requested) {
-	case ACTION_PASS:
-		(void)learned_add(c->worker->engine->learned, c->hello->host, &c->server_addr,
-				  c->worker->loop.now + config->learn.ttl);
-		note_address(c, true);
-		return conn_pass(c, FATE_LEARN, REASON_CLIENT_CERTIFICATE_REQUESTED);
-	case ACTION_BLOCK:
-		return conn_block(c, REASON_CLIENT_CERTIFICATE_REQUESTED, ALERT_HANDSHAKE_FAILURE);
-	case ACTION_INTERCEPT:
-		break;
-	}
-	worker_ready(c); /* the same handshake goes on, with an empty certificate */
-	return CONN_PROBING;
-}
-
-static enum conn_state judge_chain(struct conn *c)
-{
-	static const struct {
-		enum reason reason;
-		enum alert alert;
-	} bad[] = {
-		[VERIFY_EXPIRED] = { REASON_CERTIFICATE_EXPIRED, ALERT_CERTIFICATE_EXPIRED },
-		[VERIFY_NOT_YET_VALID] = { REASON_CERTIFICATE_NOT_YET_VALID,
-					   ALERT_CERTIFICATE_EXPIRED },
-		[VERIFY_NAME_MISMATCH] = { REASON_CERTIFICATE_NAME_MISMATCH,
-					   ALERT_BAD_CERTIFICATE },
-		[VERIFY_UNTRUSTED] = { REASON_CERTIFICATE_UNTRUSTED, ALERT_UNKNOWN_CA },
-		[VERIFY_INVALID] = { REASON_CERTIFICATE_INVALID, ALERT_BAD_CERTIFICATE },
-	};
-	struct der chain[VERIFY_CHAIN_MAX];
-	unsigned n = upstream_chain(c->upstream, chain, VERIFY_CHAIN_MAX);
-
-	c->chain_verdict = verify_chain(c->settings->trust, chain, n, c->hello->host,
-					&c->server_addr, c->detail);
-	c->is_chain_judged = true;
-	note_address(c, false);
-	if (c->chain_verdict == VERIFY_OK) {
-		c->reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
-		return CONN_FORGING;
-	}
-	c->reason = bad[c->chain_verdict].reason;
-	if (config_of(c)->upstream.invalid == ON_INVALID_MIRROR)
-		return CONN_FORGING;
-	return conn_block(c, c->reason, bad[c->chain_verdict].alert);
-}
-
-/* Something this engine cannot speak to; perhaps the client can. */
-static enum conn_state unsupported(struct conn *c, enum reason reason)
-{
-	if (session_alert(c->upstream))
-		snprintf(c->detail, sizeof(c->detail), "alert %u", session_alert(c->upstream));
-	else
-		snprintf(c->detail, sizeof(c->detail), "%s", session_error(c->upstream));
-	return pass_or_block(c, config_of(c)->upstream.unsupported, reason);
-}
-
-static enum conn_state probe_server(struct conn *c)
-{
-	if (is_client_gone(c))
-		return client_gone(c);
-	if (!c->upstream && upstream_new(&c->server, c->worker->random, c->hello, &c->upstream) < 0)
-		return conn_fail(c, REASON_NO_RESOURCES);
-	switch (upstream_handshake(c->upstream)) {
-	case UPSTREAM_WAIT:
-		return CONN_PROBING;
-	case UPSTREAM_READY:
-		return judge_chain(c);
-	case UPSTREAM_WANTS_CERTIFICATE:
-		return wants_certificate(c);
-	case UPSTREAM_LEGACY_TLS:
-		return unsupported(c, REASON_SERVER_LEGACY_TLS);
-	case UPSTREAM_REFUSED_OFFER:
-		return unsupported(c, REASON_SERVER_REFUSED_OFFER);
-	case UPSTREAM_MESSAGE_TOO_LARGE:
-		return unsupported(c, REASON_SERVER_MESSAGE_TOO_LARGE);
-	case UPSTREAM_CERTIFICATE_UNSUPPORTED:
-		return unsupported(c, REASON_SERVER_CERTIFICATE_UNSUPPORTED);
-	case UPSTREAM_TLS_ERROR:
-		return unsupported(c, REASON_SERVER_TLS_ERROR);
-	case UPSTREAM_CLOSED:
-		return unsupported(c, REASON_SERVER_CLOSED);
-	case UPSTREAM_RESET:
-		return unsupported(c, REASON_SERVER_RESET);
-	}
-	return conn_end(c, END_SERVER_TLS_ERROR);
-}
-
-static enum conn_state server_late(struct conn *c)
-{
-	return conn_block(c, REASON_SERVER_TIMEOUT, ALERT_INTERNAL_ERROR);
+		return fate_pass_or_block(c, config_of(c)->hello.silent, REASON_CLIENT_SILENT);
+	return fate_block(c, REASON_HELLO_SHORT, ALERT_DECODE_ERROR);
 }
 
 /* --- forging and greeting: the client's own handshake --- */
@@ -374,8 +129,8 @@ static enum conn_state await_forged(struct conn *c)
 	struct session_facts facts = session_facts(c->upstream);
 	struct der leaf = { 0 };
 
-	if (is_client_gone(c))
-		return client_gone(c);
+	if (fate_is_client_gone(c))
+		return fate_client_gone(c);
 	if (!c->forged && upstream_chain(c->upstream, &leaf, 1) == 1)
 		c->forged = forge_leaf(&c->worker->forge,
 				       c->chain_verdict == VERIFY_OK ? CERTGEN_TRUSTED
@@ -383,7 +138,7 @@ static enum conn_state await_forged(struct conn *c)
 				       leaf_key_for(c->hello, facts.version), c->hello->host, leaf,
 				       c->worker->loop.now);
 	if (!c->forged)
-		return conn_fail(c, REASON_NO_RESOURCES);
+		return fate_fail(c, REASON_NO_RESOURCES);
 	switch (forged_state(c->forged)) {
 	case FORGED_PENDING:
 		forged_wait(c->forged, c);
@@ -391,18 +146,18 @@ static enum conn_state await_forged(struct conn *c)
 	case FORGED_READY:
 		return CONN_GREETING;
 	case FORGED_REFUSED:
-		return conn_block(c, REASON_CERTGEN_REFUSED, ALERT_INTERNAL_ERROR);
+		return fate_block(c, REASON_CERTGEN_REFUSED, ALERT_INTERNAL_ERROR);
 	case FORGED_FAILED:
-		return conn_fail(c, REASON_CERTGEN_FAILED);
+		return fate_fail(c, REASON_CERTGEN_FAILED);
 	case FORGED_DOWN:
-		return conn_fail(c, REASON_CERTGEN_DOWN);
+		return fate_fail(c, REASON_CERTGEN_DOWN);
 	}
-	return conn_fail(c, REASON_CERTGEN_FAILED);
+	return fate_fail(c, REASON_CERTGEN_FAILED);
 }
 
 static enum conn_state forge_late(struct conn *c)
 {
-	return conn_fail(c, REASON_CERTGEN_TIMEOUT);
+	return fate_fail(c, REASON_CERTGEN_TIMEOUT);
 }
 
 /* From here on the connection is intercepted: the hello is taken off the socket. */
@@ -416,7 +171,7 @@ static int begin_greeting(struct conn *c)
 					  .upstream = &facts,
 					  .leaf = forged_leaf(c->forged) };
 
-	decide(c, FATE_INTERCEPT, c->reason);
+	fate_decide(c, FATE_INTERCEPT, c->reason);
 	if (sock_recv(&c->client, bytes, c->hello->wire_length) != (ssize_t)c->hello->wire_length)
 		return -ECONNRESET;
 	offer.message_length =
@@ -458,10 +213,10 @@ static enum conn_state greeting_late(struct conn *c)
 
 static enum conn_state dial_to_pass(struct conn *c)
 {
-	int r = dial_progress(c);
+	int r = fate_dial_progress(c);
 
 	if (r < 0)
-		return dial_failed(c, r);
+		return fate_dial_failed(c, r);
 	return r > 0 ? CONN_SPLICING : CONN_PASSING;
 }
 
@@ -504,8 +259,8 @@ static const struct {
 	size_t limit; /* where the configuration holds the state's deadline; 0: none */
 } life[] = {
 	[CONN_PEEKING] = { peek_hello, hello_late, LIMIT(silent) },
-	[CONN_DIALLING] = { dial_server, server_late, LIMIT(dial) },
-	[CONN_PROBING] = { probe_server, server_late, LIMIT(probe) },
+	[CONN_DIALLING] = { probe_dial, probe_late, LIMIT(dial) },
+	[CONN_PROBING] = { probe_server, probe_late, LIMIT(probe) },
 	[CONN_FORGING] = { await_forged, forge_late, LIMIT(forge) },
 	[CONN_GREETING] = { greet_client, greeting_late, LIMIT(greet) },
 	[CONN_RELAYING] = { carry_relay, carry_idle, LIMIT(idle) },
@@ -551,7 +306,7 @@ void conn_expire(struct conn *c)
 void conn_stop(struct conn *c)
 {
 	if (!c->has_fate)
-		decide(c, FATE_BLOCK, REASON_SHUTDOWN);
+		fate_decide(c, FATE_BLOCK, REASON_SHUTDOWN);
 	c->end = END_SHUTDOWN;
 	conn_enter(c, CONN_CLOSED);
 }

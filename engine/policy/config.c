@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/authorities.h"
 #include "policy/document.h"
 #include "policy/keys.h"
 #include "policy/mistake.h"
@@ -265,6 +266,23 @@ static int check_together(struct loader *loader)
 	return 0;
 }
 
+static int read_authorities(struct loader *loader)
+{
+	const struct key *key = keys_find("client_certificate.authorities");
+	const struct place *place = &loader->places[key - keys_all];
+	struct config *config = loader->config;
+	const char *path = config->client_certificate.authorities;
+	int r;
+
+	if (!*path)
+		return 0;
+	r = authorities_read(path, &config->authorities, loader->ret_error);
+	if (r < 0 && !*loader->ret_error->text)
+		mistake(loader->ret_error, place->file, place->line, key->name, "%s: %s", path,
+			strerror(-r));
+	return r;
+}
+
 /* Its reader wants the default without the quotes that YAML needs around some. */
 static bool set_default(struct config *config, const struct key *key)
 {
@@ -301,6 +319,8 @@ static int loader_finish(struct loader *loader, int r, const char *file, struct 
 
 	if (r == 0)
 		r = check_together(loader);
+	if (r == 0)
+		r = read_authorities(loader);
 	if (r < 0) {
 		if (!*loader->ret_error->text)
 			mistake(loader->ret_error, file, 0, NULL, "%s", strerror(-r));
@@ -343,6 +363,7 @@ void config_free(struct config *config)
 {
 	if (!config)
 		return;
+	authorities_free(config->authorities);
 	ruleset_free(config->rules);
 	free(config);
 }

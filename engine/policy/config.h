@@ -94,8 +94,12 @@ struct config {
 		enum action unsupported; /* pass | block: the server speaks nothing we do */
 	} upstream;
 	struct {
-		enum action requested; /* pass | intercept | block */
+		enum action requested;  /* pass | intercept | block */
+		enum action unverified; /* pass | block: asked by a server that does not verify */
+		char authorities[CONFIG_PATH_MAX]; /* list file; "": any may be asked for */
+		enum action other_authorities;     /* pass | intercept | block */
 	} client_certificate;
+	struct authorities *authorities; /* what the list file holds; NULL: there is none */
 	enum on_failure on_failure;
 	enum quic quic;
 	struct {

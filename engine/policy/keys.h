@@ -49,6 +49,12 @@
 	  "the server speaks nothing that the engine does")                                        \
 	X("client_certificate.requested", client_certificate.requested, any_fate, "pass",          \
 	  "the server asks the client for a certificate")                                          \
+	X("client_certificate.unverified", client_certificate.unverified, pass_or_block, "block",  \
+	  "it asks, and its own certificate does not verify")                                      \
+	X("client_certificate.authorities", client_certificate.authorities, optional_path, "\"\"", \
+	  "list of the authorities that may be asked for; empty: any")                             \
+	X("client_certificate.other_authorities", client_certificate.other_authorities, any_fate,  \
+	  "block", "it asks for none of those")                                                    \
 	X("on_failure", on_failure, on_failure, "closed", "fate of new connections in a failure")  \
 	X("quic", quic, quic, "reject", "what is done about UDP to port 443")                      \
 	X("gate.user", gate.user, user, "postern-gate",                                            \

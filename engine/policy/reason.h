@@ -21,6 +21,10 @@
 	X(REASON_LEARNED, "learned", "the server asked for a client certificate before")           \
 	X(REASON_CLIENT_CERTIFICATE_REQUESTED, "client_certificate_requested",                     \
 	  "the server asked for a client certificate in this very connection's probe")             \
+	X(REASON_CLIENT_CERTIFICATE_UNVERIFIED, "client_certificate_unverified",                   \
+	  "the server asked for a client certificate, and its own does not verify")                \
+	X(REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY, "client_certificate_other_authority",         \
+	  "the server asked for certificates of none of the listed authorities")                   \
 	X(REASON_NOT_TLS, "not_tls", "the first bytes are not TLS")                                \
 	X(REASON_CLIENT_SILENT, "client_silent", "the client sent nothing within timeouts.silent") \
 	X(REASON_HELLO_SHORT, "hello_short", "the hello was not whole within timeouts.hello")      \

@@ -132,3 +132,19 @@ void certificate_digest(struct der der, uint8_t ret_digest[32])
 	if (!EVP_Digest(der.bytes, der.n, ret_digest, NULL, EVP_sha256(), NULL))
 		memset(ret_digest, 0, 32);
 }
+
+int certificate_key_digest(struct der der, uint8_t ret_digest[32])
+{
+	const unsigned char *at = der.bytes;
+	X509 *certificate = d2i_X509(NULL, &at, (long)der.n);
+	unsigned char *key = NULL;
+	int n = -1;
+
+	if (certificate)
+		n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key);
+	if (n > 0)
+		certificate_digest((struct der){ .bytes = key, .n = (size_t)n }, ret_digest);
+	OPENSSL_free(key);
+	X509_free(certificate);
+	return n > 0 ? 0 : -EBADMSG;
+}

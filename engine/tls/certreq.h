@@ -12,7 +12,7 @@
  */
 
 enum {
-	CERTREQ_NAMES_MAX = 64,  /* names kept; n_names counts all */
+	CERTREQ_NAMES_MAX = 512, /* names kept; n_names counts all */
 	CERTREQ_NAME_SIZE = 256, /* text of one name, NUL included; longer ones are cut */
 };
 

@@ -120,6 +120,7 @@ enum downstream_result downstream_handshake(struct session *session)
 		case MBED_STEP_RESET:
 			return DOWNSTREAM_RESET;
 		case MBED_STEP_REQUEST:
+		case MBED_STEP_FLIGHT:
 		case MBED_STEP_TOO_LARGE:
 		case MBED_STEP_CERTIFICATE:
 		case MBED_STEP_ERROR:

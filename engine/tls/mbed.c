@@ -13,8 +13,8 @@
  * loop raises it. `prefix` lets the downstream side receive a ClientHello that was peeked and
  * re-framed before it receives from the socket.
  *
- * Private members used, all of mbedtls_ssl_context: state, tls_version, in_msg, in_msgtype,
- * in_hslen, in_buf, in_hdr, out_buf, out_msg, out_left.
+ * Private members used, of mbedtls_ssl_context: state, tls_version, in_msg, in_msgtype, in_hslen,
+ * in_buf, in_hdr, out_buf, out_msg, out_left, session_negotiate; of mbedtls_ssl_session: peer_cert.
  */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include "tls/mbed.h"
@@ -325,6 +325,16 @@ static enum mbed_step step_failed(struct session *session, int state, int error)
 	return is_certificate_error(error) ? MBED_STEP_CERTIFICATE : MBED_STEP_ERROR;
 }
 
+/* The step out of this state was the last of the server's first flight. */
+static bool ends_flight(const struct session *session, int state)
+{
+	if (session->conf.endpoint != MBEDTLS_SSL_IS_CLIENT)
+		return false;
+	return session->ssl.tls_version == MBEDTLS_SSL_VERSION_TLS1_3
+		       ? state == MBEDTLS_SSL_SERVER_FINISHED
+		       : state == MBEDTLS_SSL_SERVER_HELLO_DONE;
+}
+
 enum mbed_step mbed_step(struct session *session)
 {
 	int state = session->ssl.state;
@@ -340,7 +350,15 @@ enum mbed_step mbed_step(struct session *session)
 	note_group(session, state);
 	if (state == MBEDTLS_SSL_CERTIFICATE_REQUEST && !session->is_request_seen)
 		return note_request(session);
-	return MBED_STEP_ON;
+	return ends_flight(session, state) ? MBED_STEP_FLIGHT : MBED_STEP_ON;
+}
+
+/* The library hands it out by a public function only after the handshake. */
+const mbedtls_x509_crt *mbed_peer_chain(const struct session *session)
+{
+	const mbedtls_ssl_session *negotiated = session->ssl.session_negotiate;
+
+	return negotiated ? negotiated->peer_cert : mbedtls_ssl_get_peer_cert(&session->ssl);
 }
 
 /* --- after it --- */

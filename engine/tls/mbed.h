@@ -70,6 +70,8 @@ enum mbed_step {
 	MBED_STEP_WAIT,
 	MBED_STEP_OVER,    /* the handshake is complete */
 	MBED_STEP_REQUEST, /* a CertificateRequest is in session->request; stepping on is allowed */
+	/* The server's first flight was read and holds, signature included; none of our second. */
+	MBED_STEP_FLIGHT,
 	MBED_STEP_TOO_LARGE,   /* a message beyond MBED_MESSAGE_MAX */
 	MBED_STEP_CERTIFICATE, /* a certificate that cannot be handled */
 	MBED_STEP_VERSION,     /* the peer speaks another version */
@@ -80,5 +82,8 @@ enum mbed_step {
 };
 
 enum mbed_step mbed_step(struct session *session);
+
+/* The peer's chain, also while the handshake goes on; NULL: it has not come yet. */
+const mbedtls_x509_crt *mbed_peer_chain(const struct session *session);
 
 #endif

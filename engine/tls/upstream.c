@@ -170,11 +170,15 @@ static enum upstream_result refusal(const struct session *session)
 		       : UPSTREAM_REFUSED_OFFER;
 }
 
-enum upstream_result upstream_handshake(struct session *session)
+static enum upstream_result run(struct session *session, bool stops_before_our_flight)
 {
 	for (;;) {
 		switch (mbed_step(session)) {
 		case MBED_STEP_ON:
+			break;
+		case MBED_STEP_FLIGHT:
+			if (stops_before_our_flight)
+				return UPSTREAM_PROVEN;
 			break;
 		case MBED_STEP_WAIT:
 			return UPSTREAM_WAIT;
@@ -200,6 +204,16 @@ enum upstream_result upstream_handshake(struct session *session)
 	}
 }
 
+enum upstream_result upstream_handshake(struct session *session)
+{
+	return run(session, false);
+}
+
+enum upstream_result upstream_prove(struct session *session)
+{
+	return run(session, true);
+}
+
 const struct certreq *upstream_request(const struct session *session)
 {
 	return session->is_request_seen ? &session->request : NULL;
@@ -207,7 +221,7 @@ const struct certreq *upstream_request(const struct session *session)
 
 unsigned upstream_chain(const struct session *session, struct der *ret_chain, unsigned n)
 {
-	const mbedtls_x509_crt *at = mbedtls_ssl_get_peer_cert(&session->ssl);
+	const mbedtls_x509_crt *at = mbed_peer_chain(session);
 	unsigned kept = 0;
 
 	for (; at && kept < n; at = at->next)

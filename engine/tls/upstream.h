@@ -16,8 +16,12 @@
 enum upstream_result {
 	UPSTREAM_WAIT,
 	UPSTREAM_READY,
-	/* Nothing but our hello was sent; to call again is to answer with an empty certificate. */
+	/*
+	 * Nothing but our hello was sent. Then upstream_prove() reads on, and to call
+	 * upstream_handshake() again is to answer with an empty certificate.
+	 */
 	UPSTREAM_WANTS_CERTIFICATE,
+	UPSTREAM_PROVEN,        /* of upstream_prove() alone */
 	UPSTREAM_LEGACY_TLS,    /* the server speaks neither TLS 1.2 nor 1.3 */
 	UPSTREAM_REFUSED_OFFER, /* it answered with an alert: session_alert() */
 	UPSTREAM_MESSAGE_TOO_LARGE,
@@ -35,6 +39,12 @@ int upstream_new(struct sock *sock, struct tls_random *random, const struct hell
 		 struct session **ret_session);
 
 enum upstream_result upstream_handshake(struct session *session);
+
+/*
+ * After UPSTREAM_WANTS_CERTIFICATE: reads the rest of the server's first flight, and still sends
+ * nothing. UPSTREAM_PROVEN: the server holds the key of the certificate in upstream_chain().
+ */
+enum upstream_result upstream_prove(struct session *session);
 
 /* What the server asked, after UPSTREAM_WANTS_CERTIFICATE; NULL when it did not ask. Borrowed. */
 const struct certreq *upstream_request(const struct session *session);

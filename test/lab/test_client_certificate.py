@@ -25,6 +25,9 @@ class ClientCertificate(LabTest):
         cls.nginx.requiring("optional.example", verify="optional")
         cls.nginx.requiring("exact.example")
         cls.nginx.requiring("policy.example")
+        for other in ("block", "intercept", "pass"):
+            cls.nginx.requiring(f"{other}.listed.example")
+            cls.nginx.requiring(f"{other}.learned.example")
         cls.apache.site("apache12.example", "SSLVerifyClient require", "SSLProtocol -all +TLSv1.2")
         cls.apache.site("apache13.example", "SSLVerifyClient require", "SSLProtocol -all +TLSv1.3")
         cls.apache.site("card.example", "SSLVerifyClient require")
@@ -33,6 +36,9 @@ class ClientCertificate(LabTest):
             name = f"openssl{version}.example"
             servers.openssl_server(cls.lab, name, cls.pki.server(name), f"-tls1_{version[1]}", "-Verify", "1",
                 "-CAfile", authority)
+            name = f"impostor{version}.example"
+            servers.openssl_server(cls.lab, name, cls.pki.server(name, issuer="unknown"), f"-tls1_{version[1]}",
+                "-Verify", "1", "-CAfile", authority)
             name = f"gnutls{version}.example"
             servers.gnutls_server(cls.lab, name, cls.pki.server(name), "--require-client-cert", "--x509cafile",
                 authority, "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS1.{version[1]}")
@@ -76,6 +82,35 @@ class ClientCertificate(LabTest):
             reply, line = self.visit("optional.example")
         self.assertEqual((reply.status, reply.issuer, reply.saw["client_dn"]), (200, CA, ""))
         self.assert_fate(line, "intercept", "default")
+
+    @each_family
+    def test_server_that_proves_nothing(self, family):
+        """To ask is not enough to be passed, or learned: it could be anybody's way around inspection."""
+        for host in ("impostor12.example", "impostor13.example"):
+            with self.subTest(host=host):
+                for _ in range(2):
+                    _, line = self.visit(host, family=family)
+                    self.assert_fate(line, "block", "certificate_untrusted")
+                    self.assertTrue(line["client_certificate"]["requested"])
+                with self.configured({"client_certificate": {"unverified": "pass"}}):
+                    for _ in range(2):  # never learned
+                        _, line = self.visit(host, family=family)
+                        self.assert_fate(line, "pass", "client_certificate_unverified")
+
+    @each_family
+    def test_listed_authorities(self, family):
+        names = self.engine.folder / "authorities.list"
+        for listed, fates in (("O=Postern Lab,CN=Lab Clients", {"block": "learn", "intercept": "learn"}),
+                ("CN=Somebody else", {"block": "block", "intercept": "intercept", "pass": "pass"})):
+            names.write_text(f"# whose cards we know\n\n{listed}\n")
+            for other, fate in fates.items():
+                host = f"{other}.listed.example" if fate != "learn" else f"{other}.learned.example"
+                with self.subTest(listed=listed, other=other), self.configured(
+                        {"client_certificate": {"authorities": str(names), "other_authorities": other}}):
+                    _, line = self.visit(host, family=family)
+                    self.assertEqual(line["fate"], fate, line)
+                    if fate in ("block", "pass"):
+                        self.assertEqual(line["reason"], "client_certificate_other_authority")
 
     @each_family
     def test_passing_is_exact(self, family):

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "policy/authorities.h"
 #include "policy/config.h"
 
 /* --- files of a test ------------------------------------------------------------------------- */
@@ -249,6 +250,31 @@ static void test_host_file(void **state)
 	config_free(config);
 }
 
+static void test_authorities(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	write_file("main.yaml", "client_certificate: {authorities: cards.list}\n");
+	write_file("cards.list", "# whose cards we know\r\n\r\n  CN=B,O=Example \nCN=a#1");
+	config = load_main();
+	assert_true(authorities_have(config->authorities, "CN=B,O=Example"));
+	assert_true(authorities_have(config->authorities, "CN=a#1"));
+	assert_false(authorities_have(config->authorities, "CN=A#1"));
+	assert_false(authorities_have(config->authorities, "CN=B"));
+	assert_false(authorities_have(config->authorities, ""));
+	config_free(config);
+	write_file("cards.list", "");
+	config = load_main();
+	assert_non_null(config->authorities); /* an empty list is not "any" */
+	assert_false(authorities_have(config->authorities, "CN=B,O=Example"));
+	config_free(config);
+	write_file("main.yaml", "");
+	config = load_main();
+	assert_null(config->authorities);
+	config_free(config);
+}
+
 static void test_aliases(void **state)
 {
 	struct config *config = parse("rules:\n"
@@ -445,6 +471,14 @@ static void test_mistakes_in_other_files(void **state)
 	write_file("names.list", "good.example\r\n\r\nbad example\r\n");
 	check_load_error(-EINVAL, "names.list:3: 'bad example' is no host pattern: "
 				  "a character that no host name has");
+	write_file("main.yaml", "client_certificate:\n  authorities: /nonexistent/list\n");
+	check_load_error(-ENOENT, "main.yaml:2: client_certificate.authorities: /nonexistent/list: "
+				  "No such file or directory");
+	write_file("main.yaml", "client_certificate: {authorities: names.list}\n");
+	write_file("names.list", "\nCN=A\nExample CA\n");
+	check_load_error(-EINVAL, "names.list:3: 'Example CA' is no name of an authority, "
+				  "such as CN=Example CA,O=Example");
+	write_file("main.yaml", "");
 	write_file("names.list", "good.example\n");
 	assert_int_equal(mkdir(in_folder("conf.d"), 0700), 0);
 	write_file("conf.d/a.yaml", "\nmarks: {upstream: 0x80}\n");
@@ -544,6 +578,7 @@ int main(void)
 		cmocka_unit_test(test_every_kind),
 		cmocka_unit_test_setup_teardown(test_drop_ins, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_host_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_authorities, set_up, tear_down),
 		cmocka_unit_test(test_aliases),
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_long_texts),

@@ -40,21 +40,28 @@ static EVP_PKEY *make_impostor(EVP_PKEY *shown, EVP_PKEY *held)
 	return impostor;
 }
 
-static enum upstream_result shake_hands(int version, X509 *leaf, EVP_PKEY *key)
+static enum upstream_result shake_hands(int version, X509 *leaf, EVP_PKEY *key, bool asks)
 {
 	struct tls_random *random = tls_random_new();
 	struct hello hello = handshake_hello("curl");
 	enum upstream_result result = UPSTREAM_WAIT;
 	struct session *session;
+	bool is_asked = false;
 	struct handshake h;
 
 	handshake_init(&h, TLS_server_method(), version);
+	if (asks)
+		SSL_CTX_set_verify(h.context, SSL_VERIFY_PEER, NULL);
 	assert_int_equal(SSL_CTX_use_certificate(h.context, leaf), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey(h.context, key), 1);
 	assert_int_equal(upstream_new(&h.sock, random, &hello, &session), 0);
 	handshake_start(&h);
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && result == UPSTREAM_WAIT; i++) {
-		result = upstream_handshake(session);
+		result = is_asked ? upstream_prove(session) : upstream_handshake(session);
+		if (result == UPSTREAM_WANTS_CERTIFICATE) {
+			is_asked = true;
+			result = UPSTREAM_WAIT;
+		}
 		handshake_turn(&h);
 	}
 	session_free(session);
@@ -70,8 +77,10 @@ static void check_version(int version)
 	struct chain_recipe recipe = { .name = "www.example.com", .key = own, .signer = own };
 	X509 *leaf = chain_make(&recipe);
 
-	assert_int_equal(shake_hands(version, leaf, own), UPSTREAM_READY);
-	assert_int_equal(shake_hands(version, leaf, impostor), UPSTREAM_TLS_ERROR);
+	assert_int_equal(shake_hands(version, leaf, own, false), UPSTREAM_READY);
+	assert_int_equal(shake_hands(version, leaf, impostor, false), UPSTREAM_TLS_ERROR);
+	assert_int_equal(shake_hands(version, leaf, own, true), UPSTREAM_PROVEN);
+	assert_int_equal(shake_hands(version, leaf, impostor, true), UPSTREAM_TLS_ERROR);
 	X509_free(leaf);
 	EVP_PKEY_free(impostor);
 	EVP_PKEY_free(other);

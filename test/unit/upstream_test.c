@@ -96,6 +96,17 @@ static enum upstream_result run(void)
 	return UPSTREAM_WAIT;
 }
 
+static enum upstream_result prove(void)
+{
+	enum upstream_result result = upstream_prove(session);
+
+	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && result == UPSTREAM_WAIT; i++) {
+		handshake_turn(&h);
+		result = upstream_prove(session);
+	}
+	return result;
+}
+
 /* The server's side may still have our last flight to read. */
 static void finish_server(void)
 {
@@ -296,6 +307,32 @@ static void test_request(void **state)
 	check_request(TLS1_3_VERSION, 150);
 }
 
+/* All that the server says in its first flight is read, and nothing is said to it. */
+static void test_proof(void **state)
+{
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	struct hello ours;
+	size_t n;
+
+	(void)state;
+	for (unsigned i = 0; i < N_OF(versions); i++) {
+		serve(versions[i], ec_key, NULL);
+		ask(2, 0);
+		begin("curl");
+		n = read_hello(&ours);
+		assert_int_equal(run(), UPSTREAM_WANTS_CERTIFICATE);
+		assert_int_equal(prove(), UPSTREAM_PROVEN);
+		assert_int_equal(BIO_number_read(SSL_get_rbio(h.peer)) + unread(), n);
+		check_chain();
+		/* To call on is to answer with an empty certificate, as without the proof. */
+		assert_int_equal(run(), UPSTREAM_READY);
+		finish_server();
+		assert_true(SSL_is_init_finished(h.peer));
+		check_chain();
+		teardown(NULL);
+	}
+}
+
 /* After HelloRetryRequest there were two hellos, and still nothing else. */
 static void test_request_after_retry(void **state)
 {
@@ -327,6 +364,7 @@ static void test_large_request(void **state)
 		begin("curl");
 		assert_int_equal(run(), UPSTREAM_WANTS_CERTIFICATE);
 		assert_non_null(upstream_request(session));
+		assert_int_not_equal(prove(), UPSTREAM_PROVEN); /* it cannot read on */
 		teardown(NULL);
 	}
 }
@@ -548,19 +586,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
-		TEST(test_ready),
-		TEST(test_pss),
-		TEST(test_no_group),
-		TEST(test_request),
-		TEST(test_request_after_retry),
-		TEST(test_large_request),
-		TEST(test_insisting),
-		TEST(test_refused),
-		TEST(test_legacy),
-		TEST(test_gone),
-		TEST(test_large_certificate),
-		TEST(test_offer),
-		TEST(test_impossible),
+		TEST(test_ready),         TEST(test_pss),        TEST(test_no_group),
+		TEST(test_request),       TEST(test_proof),      TEST(test_request_after_retry),
+		TEST(test_large_request), TEST(test_insisting),  TEST(test_refused),
+		TEST(test_legacy),        TEST(test_gone),       TEST(test_large_certificate),
+		TEST(test_offer),         TEST(test_impossible),
 #undef TEST
 	};
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/fate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conn/report.h"
+#include "conn/worker.h"
+#include "net/tproxy.h"
+
+void fate_decide(struct conn *c, enum fate fate, enum reason reason)
+{
+	c->has_fate = true;
+	c->fate = fate;
+	c->reason = reason;
+}
+
+enum conn_state conn_end(struct conn *c, enum end end)
+{
+	c->end = end;
+	return CONN_CLOSED;
+}
+
+enum conn_state fate_end(struct conn *c, enum reason reason, enum end end)
+{
+	fate_decide(c, FATE_BLOCK, reason);
+	return conn_end(c, end);
+}
+
+static void drop_server(struct conn *c)
+{
+	report_upstream(c);
+	session_free(c->upstream);
+	c->upstream = NULL;
+	/* A reset leaves no TIME_WAIT, which would lock the client's port for the next dial. */
+	sock_reset(&c->server);
+}
+
+int fate_dial(struct conn *c)
+{
+	const struct config *config = config_of(c);
+	int fd = tproxy_dial(&c->server_addr,
+			     config->source == SOURCE_CLIENT ? &c->client_addr : NULL,
+			     config->mark_upstream);
+
+	if (fd < 0)
+		return fd;
+	c->server = (struct sock){ .fd = fd, .kind = SOCK_SERVER };
+	return loop_watch(&c->worker->loop, &c->server);
+}
+
+/* 1: connected. 0: not yet. -errno: it failed. */
+int fate_dial_progress(struct conn *c)
+{
+	int r;
+
+	if (!c->server.writable)
+		return 0;
+	r = tproxy_dial_result(c->server.fd);
+	return r < 0 ? r : 1;
+}
+
+enum conn_state fate_dial_failed(struct conn *c, int error)
+{
+	static const struct {
+		int error;
+		enum reason reason;
+		enum end end;
+	} kinds[] = {
+		{ ECONNREFUSED, REASON_SERVER_REFUSED, END_SERVER_REFUSED },
+		{ ECONNRESET, REASON_SERVER_RESET, END_SERVER_RESET },
+		{ ETIMEDOUT, REASON_SERVER_TIMEOUT, END_SERVER_TIMEOUT },
+		{ EMFILE, REASON_NO_RESOURCES, END_NO_RESOURCES },
+		{ ENFILE, REASON_NO_RESOURCES, END_NO_RESOURCES },
+		{ ENOMEM, REASON_NO_RESOURCES, END_NO_RESOURCES },
+		{ ENOBUFS, REASON_NO_RESOURCES, END_NO_RESOURCES },
+		{ 0, REASON_SERVER_UNREACHABLE, END_SERVER_UNREACHABLE },
+	};
+	unsigned i = 0;
+
+	while (kinds[i].error != 0 && kinds[i].error != -error)
+		i++;
+	snprintf(c->detail, sizeof(c->detail), "%s", strerror(-error));
+	return c->has_fate ? conn_end(c, kinds[i].end) : fate_end(c, kinds[i].reason, kinds[i].end);
+}
+
+enum conn_state fate_pass(struct conn *c, enum fate fate, enum reason reason)
+{
+	int r;
+
+	fate_decide(c, fate, reason);
+	drop_server(c);
+	r = fate_dial(c);
+	return r < 0 ? fate_dial_failed(c, r) : CONN_PASSING;
+}
+
+/* A TLS client is told why by a fatal alert, which may precede the ServerHello. */
+enum conn_state fate_block(struct conn *c, enum reason reason, enum alert alert)
+{
+	fate_decide(c, FATE_BLOCK, reason);
+	drop_server(c);
+	if (c->is_tls)
+		alert_send(&c->client, alert);
+	(void)shutdown(c->client.fd, SHUT_WR);
+	return CONN_REFUSING;
+}
+
+enum conn_state fate_pass_or_block(struct conn *c, enum action action, enum reason reason)
+{
+	return action == ACTION_PASS ? fate_pass(c, FATE_PASS, reason)
+				     : fate_block(c, reason, ALERT_HANDSHAKE_FAILURE);
+}
+
+/* The engine itself failed, and nothing was sent to the client yet: as the owner chose. */
+enum conn_state fate_fail(struct conn *c, enum reason reason)
+{
+	return config_of(c)->on_failure == ON_FAILURE_OPEN
+		       ? fate_pass(c, FATE_PASS, reason)
+		       : fate_block(c, reason, ALERT_INTERNAL_ERROR);
+}
+
+/* While the server is asked, the client may lose patience. */
+bool fate_is_client_gone(const struct conn *c)
+{
+	return c->client.ended;
+}
+
+enum conn_state fate_client_gone(struct conn *c)
+{
+	return c->client.broken ? fate_end(c, REASON_CLIENT_RESET, END_CLIENT_RESET)
+				: fate_end(c, REASON_CLIENT_CLOSED, END_CLIENT_CLOSED);
+}

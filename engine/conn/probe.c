@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Our handshake with the server, which is at once the question what it wants of its clients.
+ *
+ * When it asks for a certificate, nothing but our hello has been sent. The rest of its first flight
+ * is then read, still without an answer: it holds the server's certificate and the proof that the
+ * server has its key. So what is learned is never more than what the server proved, and one that
+ * asks only to escape inspection must at least be who it says it is.
+ */
+#include "conn/probe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conn/fate.h"
+#include "conn/worker.h"
+#include "policy/authorities.h"
+#include "tls/upstream.h"
+
+static void note_address(const struct conn *c, bool has_asked)
+{
+	engine_note_address(c->worker->engine, config_of(c), &c->server_addr, has_asked);
+}
+
+enum conn_state probe_dial(struct conn *c)
+{
+	int r = c->server.fd < 0 ? fate_dial(c) : 0;
+
+	if (r == 0)
+		r = fate_dial_progress(c);
+	if (r == -ECONNRESET) /* connected, and reset before it was looked at: as in the probe */
+		return fate_pass_or_block(c, config_of(c)->upstream.unsupported,
+					  REASON_SERVER_RESET);
+	if (r < 0)
+		return fate_dial_failed(c, r);
+	if (fate_is_client_gone(c))
+		return fate_client_gone(c);
+	return r > 0 ? CONN_PROBING : CONN_DIALLING;
+}
+
+/* --- the chain --- */
+
+static const struct {
+	enum reason reason;
+	enum alert alert;
+} bad_chains[] = {
+	[VERIFY_EXPIRED] = { REASON_CERTIFICATE_EXPIRED, ALERT_CERTIFICATE_EXPIRED },
+	[VERIFY_NOT_YET_VALID] = { REASON_CERTIFICATE_NOT_YET_VALID, ALERT_CERTIFICATE_EXPIRED },
+	[VERIFY_NAME_MISMATCH] = { REASON_CERTIFICATE_NAME_MISMATCH, ALERT_BAD_CERTIFICATE },
+	[VERIFY_UNTRUSTED] = { REASON_CERTIFICATE_UNTRUSTED, ALERT_UNKNOWN_CA },
+	[VERIFY_INVALID] = { REASON_CERTIFICATE_INVALID, ALERT_BAD_CERTIFICATE },
+};
+
+static enum conn_state block_chain(struct conn *c)
+{
+	return fate_block(c, bad_chains[c->chain_verdict].reason,
+			  bad_chains[c->chain_verdict].alert);
+}
+
+static void judge_chain(struct conn *c)
+{
+	struct der chain[VERIFY_CHAIN_MAX];
+	unsigned n = upstream_chain(c->upstream, chain, VERIFY_CHAIN_MAX);
+
+	c->chain_verdict = verify_chain(c->settings->trust, chain, n, c->hello->host,
+					&c->server_addr, c->detail);
+	c->is_chain_judged = true;
+}
+
+/* The handshake is complete, and a forged leaf is all that is missing. */
+static enum conn_state judge_server(struct conn *c)
+{
+	judge_chain(c);
+	note_address(c, false);
+	if (c->chain_verdict == VERIFY_OK) {
+		c->reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
+		return CONN_FORGING;
+	}
+	c->reason = bad_chains[c->chain_verdict].reason;
+	if (config_of(c)->upstream.invalid == ON_INVALID_MIRROR)
+		return CONN_FORGING;
+	return block_chain(c);
+}
+
+/* --- a server that asks for a certificate --- */
+
+/* The same handshake goes on, now or with an empty certificate. */
+static enum conn_state go_on(struct conn *c, bool is_to_be_proven)
+{
+	c->is_proving = is_to_be_proven;
+	worker_ready(c);
+	return CONN_PROBING;
+}
+
+static enum conn_state wants_certificate(struct conn *c)
+{
+	switch (config_of(c)->client_certificate.requested) {
+	case ACTION_PASS:
+		return go_on(c, true);
+	case ACTION_BLOCK:
+		return fate_block(c, REASON_CLIENT_CERTIFICATE_REQUESTED, ALERT_HANDSHAKE_FAILURE);
+	case ACTION_INTERCEPT:
+		break;
+	}
+	return go_on(c, false);
+}
+
+/* Whether one of the authorities it names is in the owner's list, if there is a list. */
+static bool asks_for_listed(const struct conn *c)
+{
+	const struct authorities *list = config_of(c)->authorities;
+	const struct certreq *request = upstream_request(c->upstream);
+
+	for (unsigned i = 0; list && i < request->n_kept; i++) {
+		if (authorities_have(list, request->names[i]))
+			return true;
+	}
+	return !list;
+}
+
+static enum conn_state asks_for_others(struct conn *c)
+{
+	enum reason reason = REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY;
+
+	switch (config_of(c)->client_certificate.other_authorities) {
+	case ACTION_PASS:
+		return fate_pass(c, FATE_PASS, reason);
+	case ACTION_BLOCK:
+		return fate_block(c, reason, ALERT_HANDSHAKE_FAILURE);
+	case ACTION_INTERCEPT:
+		break;
+	}
+	return go_on(c, false);
+}
+
+static enum conn_state judge_asking_server(struct conn *c)
+{
+	const struct config *config = config_of(c);
+
+	judge_chain(c);
+	if (c->chain_verdict != VERIFY_OK)
+		return config->client_certificate.unverified == ACTION_PASS
+			       ? fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_UNVERIFIED)
+			       : block_chain(c);
+	if (!asks_for_listed(c))
+		return asks_for_others(c);
+	(void)learned_add(c->worker->engine->learned, c->hello->host, &c->server_addr,
+			  c->worker->loop.now + config->learn.ttl);
+	note_address(c, true);
+	return fate_pass(c, FATE_LEARN, REASON_CLIENT_CERTIFICATE_REQUESTED);
+}
+
+/*
+ * It asked, and what came behind that is beyond mbedTLS: a request or a certificate that is too
+ * large, a key of another kind. Perhaps the client can; nothing is learned.
+ */
+static enum conn_state pass_unproven(struct conn *c)
+{
+	if (asks_for_listed(c))
+		return fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_REQUESTED);
+	if (config_of(c)->client_certificate.other_authorities == ACTION_PASS)
+		return fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY);
+	return fate_block(c, REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY, ALERT_HANDSHAKE_FAILURE);
+}
+
+/* --- the handshake --- */
+
+/* Something this engine cannot speak to; perhaps the client can. */
+static enum conn_state unsupported(struct conn *c, enum reason reason)
+{
+	if (c->is_proving)
+		return pass_unproven(c);
+	if (session_alert(c->upstream))
+		snprintf(c->detail, sizeof(c->detail), "alert %u", session_alert(c->upstream));
+	else
+		snprintf(c->detail, sizeof(c->detail), "%s", session_error(c->upstream));
+	return fate_pass_or_block(c, config_of(c)->upstream.unsupported, reason);
+}
+
+enum conn_state probe_server(struct conn *c)
+{
+	if (fate_is_client_gone(c))
+		return fate_client_gone(c);
+	if (!c->upstream && upstream_new(&c->server, c->worker->random, c->hello, &c->upstream) < 0)
+		return fate_fail(c, REASON_NO_RESOURCES);
+	switch (c->is_proving ? upstream_prove(c->upstream) : upstream_handshake(c->upstream)) {
+	case UPSTREAM_WAIT:
+		return CONN_PROBING;
+	case UPSTREAM_READY:
+		return judge_server(c);
+	case UPSTREAM_WANTS_CERTIFICATE:
+		return wants_certificate(c);
+	case UPSTREAM_PROVEN:
+		return judge_asking_server(c);
+	case UPSTREAM_LEGACY_TLS:
+		return unsupported(c, REASON_SERVER_LEGACY_TLS);
+	case UPSTREAM_REFUSED_OFFER:
+		return unsupported(c, REASON_SERVER_REFUSED_OFFER);
+	case UPSTREAM_MESSAGE_TOO_LARGE:
+		return unsupported(c, REASON_SERVER_MESSAGE_TOO_LARGE);
+	case UPSTREAM_CERTIFICATE_UNSUPPORTED:
+		return unsupported(c, REASON_SERVER_CERTIFICATE_UNSUPPORTED);
+	case UPSTREAM_TLS_ERROR:
+		return unsupported(c, REASON_SERVER_TLS_ERROR);
+	case UPSTREAM_CLOSED:
+		return unsupported(c, REASON_SERVER_CLOSED);
+	case UPSTREAM_RESET:
+		return unsupported(c, REASON_SERVER_RESET);
+	}
+	return conn_end(c, END_SERVER_TLS_ERROR);
+}
+
+enum conn_state probe_late(struct conn *c)
+{
+	return fate_block(c, REASON_SERVER_TIMEOUT, ALERT_INTERNAL_ERROR);
+}
