@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <getopt.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,12 @@ static void print_help(void)
 	       "whose servers ask for a client certificate.\n\n"
 	       "  -c, --config FILE  configuration (default " DEFAULT_CONFIG ")\n"
 	       "  -f, --foreground   accepted for clarity: posternd never leaves the foreground\n"
+	       "  -t, --test         only reads the configuration, and says what is wrong in it\n"
 	       "  -h, --help         this text\n"
 	       "  -V, --version      the version\n\n"
-	       "SIGHUP reloads the configuration and reopens the log; SIGTERM stops.\n\n"
+	       "SIGHUP reloads the configuration and reopens the log; SIGUSR2 starts the program "
+	       "anew,\n"
+	       "without harm to any connection; SIGTERM stops.\n\n"
 	       "Configuration keys and their defaults, see postern.conf(5):\n");
 	for (unsigned i = 0; i < n; i++)
 		printf("  %-28s %s\n", keys[i].name, keys[i].fallback);
@@ -48,6 +52,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "foreground", no_argument, NULL, 'f' },
+		{ "test", no_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -56,15 +61,19 @@ int main(int argc, char **argv)
 	char absolute[PATH_MAX];
 	struct config *config;
 	struct config_error error;
+	bool is_test = false;
 	int option;
 
 	log_init("posternd", LOG_LEVEL_INFO);
-	while ((option = getopt_long(argc, argv, "c:fhV", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:fthV", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			path = optarg;
 			break;
 		case 'f':
+			break;
+		case 't':
+			is_test = true;
 			break;
 		case 'h':
 			print_help();
@@ -87,6 +96,10 @@ int main(int argc, char **argv)
 		log_error("%s", error.text);
 		return 2;
 	}
+	if (is_test) {
+		config_free(config);
+		return 0;
+	}
 	log_init("posternd", level_of(config->log.level));
-	return supervise(config, path);
+	return supervise(config, path, argv);
 }

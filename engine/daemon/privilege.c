@@ -17,7 +17,15 @@ static int fail(const char *user, const char *what, int error)
 	return -error;
 }
 
-static int become(const char *user)
+bool privilege_is_user(const char *user)
+{
+	if (user[0] == '\0' || getpwnam(user))
+		return true;
+	log_error("user: there is no user '%s'", user);
+	return false;
+}
+
+static int become(const char *user, unsigned capability)
 {
 	const struct passwd *entry;
 
@@ -27,7 +35,7 @@ static int become(const char *user)
 		return -ENOENT;
 	}
 	capng_clear(CAPNG_SELECT_BOTH);
-	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW);
+	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, capability);
 	if (entry->pw_uid == geteuid()) {
 		if (capng_apply(CAPNG_SELECT_BOTH) < 0)
 			return fail(user, "capabilities", EPERM);
@@ -39,10 +47,10 @@ static int become(const char *user)
 	return 0;
 }
 
-int privilege_drop(const char *user, bool core_dumps)
+int privilege_drop(const char *user, unsigned capability, bool core_dumps)
 {
 	struct rlimit none = { 0, 0 };
-	int r = user[0] != '\0' ? become(user) : 0;
+	int r = user[0] != '\0' ? become(user, capability) : 0;
 
 	if (r < 0)
 		return r;

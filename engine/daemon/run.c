@@ -2,15 +2,17 @@
 /*
  * The engine process. Its main thread starts everything and then waits for three things: a signal,
  * a new line to certgen from the supervisor, the supervisor's end. All connections are the
- * workers'.
+ * workers'. The listeners are the supervisor's, and only lent: so they outlive this process.
  */
 #include "daemon/run.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,7 +22,11 @@
 #include "conn/worker.h"
 #include "daemon/handover.h"
 #include "daemon/privilege.h"
-#include "net/tproxy.h"
+
+enum {
+	/* A passed one's worst case: two sockets, and a pipe each way while bytes are in it. */
+	DESCRIPTORS_PER_CONNECTION = 6,
+};
 
 struct running {
 	struct engine engine;
@@ -29,38 +35,9 @@ struct running {
 	unsigned n_started;
 	const char *path;
 	int control;
+	uint64_t first_flow;
+	uint64_t drained; /* ms, when what is left is ended; 0: not draining */
 };
-
-static int listen_on(const union addr *addr, uint32_t mark, bool is_first)
-{
-	char text[ADDR_TEXT_MAX];
-	int r = is_first ? tproxy_probe_port(addr) : 0;
-
-	if (r == 0)
-		r = tproxy_listen(addr, mark);
-	if (r < 0)
-		log_error("cannot listen on %s port %u: %s", addr_text(addr, text), addr_port(addr),
-			  strerror(-r));
-	return r;
-}
-
-static int listen_all(struct running *run, const struct config *config, int (*listeners)[2])
-{
-	const union addr *addrs[2] = { &config->listen.ipv4, &config->listen.ipv6 };
-
-	for (unsigned family = 0; family < 2; family++) {
-		for (unsigned i = 0; i < run->n_workers; i++) {
-			listeners[i][family] = -1;
-			if (addrs[family]->sa.sa_family == AF_UNSPEC)
-				continue;
-			listeners[i][family] =
-				listen_on(addrs[family], config->mark_listener, i == 0);
-			if (listeners[i][family] < 0)
-				return listeners[i][family];
-		}
-	}
-	return 0;
-}
 
 /* Everything that is read with the rights the engine keeps, so that a reload can read it too. */
 static int prepare(struct running *run, struct config *config)
@@ -75,24 +52,28 @@ static int prepare(struct running *run, struct config *config)
 		return r;
 	}
 	pthread_mutex_init(&engine->lock, NULL);
-	atomic_init(&engine->n_flows, clock_wall_us());
+	run->first_flow = clock_wall_us();
+	atomic_init(&engine->n_flows, run->first_flow);
 	r = json_log_open(config->log.connections, &engine->log);
 	if (r < 0) {
 		log_error("log.connections: %s: %s", config->log.connections, strerror(-r));
 		return r;
 	}
 	engine->learned = learned_new(config->learn.max_entries);
-	if (tls_init() < 0 || !engine->learned || !(engine->leaf_keys = leaf_keys_new())) {
+	engine->exclusive = exclusive_new(config->learn.max_entries);
+	if (tls_init() < 0 || !engine->learned || !engine->exclusive ||
+	    !(engine->leaf_keys = leaf_keys_new())) {
 		log_error("cannot make the keys of the forged leaves");
 		return -ENOMEM;
 	}
 	return 0;
 }
 
-static int start(struct running *run, int (*listeners)[2], const int *certgen)
+static int start(struct running *run, const struct run *given)
 {
 	for (unsigned i = 0; i < run->n_workers; i++) {
-		int r = worker_init(&run->workers[i], &run->engine, listeners[i], certgen[i]);
+		int r = worker_init(&run->workers[i], &run->engine, i, given->listeners[i],
+				    given->certgen[i]);
 
 		if (r == 0)
 			r = worker_start(&run->workers[i]);
@@ -118,6 +99,7 @@ static void stop(struct running *run)
 	}
 	leaf_keys_free(engine->leaf_keys);
 	tls_deinit();
+	exclusive_free(engine->exclusive);
 	learned_free(engine->learned);
 	json_log_free(engine->log);
 	settings_unref(engine->settings);
@@ -170,11 +152,34 @@ static void reload(struct running *run)
 
 static void adopt_certgen(struct running *run)
 {
-	int fds[RUN_WORKERS_MAX];
+	int fds[HANDOVER_MAX];
 	int n = handover_receive(run->control, fds, run->n_workers);
 
 	for (int i = 0; i < n; i++)
 		worker_set_certgen(&run->workers[i], fds[i]);
+}
+
+static void drain(struct running *run)
+{
+	struct settings *settings = engine_settings(&run->engine);
+
+	run->drained = clock_us() / 1000 + settings->config->timeouts.drain;
+	settings_unref(settings);
+	log_info("another engine took over: ending with the last of %u connections",
+		 atomic_load(&run->engine.n_connections));
+	atomic_store(&run->engine.is_draining, true);
+	for (unsigned i = 0; i < run->n_workers; i++)
+		worker_wake(&run->workers[i]);
+}
+
+static bool is_drained(struct running *run)
+{
+	if (run->drained == 0)
+		return false;
+	for (unsigned i = 0; i < run->n_workers; i++)
+		if (!atomic_load(&run->workers[i].has_left))
+			return false;
+	return atomic_load(&run->engine.n_connections) == 0 || clock_us() / 1000 >= run->drained;
 }
 
 /* False: time to stop. */
@@ -186,7 +191,26 @@ static bool on_signal(struct running *run, int signals)
 		return true;
 	if (info.ssi_signo == SIGHUP)
 		reload(run);
-	return info.ssi_signo == SIGHUP;
+	else if (info.ssi_signo == SIGUSR1 && run->drained == 0)
+		drain(run);
+	return info.ssi_signo != SIGTERM;
+}
+
+/* The numbers of the status page, which need not be of this very moment. */
+static void tell(struct running *run)
+{
+	struct engine *engine = &run->engine;
+	uint64_t oldest = UINT64_MAX;
+
+	for (unsigned i = 0; i < run->n_workers; i++) {
+		uint64_t turned = atomic_load(&run->workers[i].turned);
+
+		if (turned < oldest)
+			oldest = turned;
+	}
+	engine->status->turned = oldest;
+	engine->status->n_connections = atomic_load(&engine->n_connections);
+	engine->status->n_flows = atomic_load(&engine->n_flows) - run->first_flow;
 }
 
 static void wait_for_end(struct running *run, int signals)
@@ -194,8 +218,9 @@ static void wait_for_end(struct running *run, int signals)
 	struct pollfd fds[] = { { .fd = signals, .events = POLLIN },
 				{ .fd = run->control, .events = POLLIN } };
 
-	for (;;) {
-		if (poll(fds, 2, -1) < 0)
+	while (!is_drained(run)) {
+		tell(run);
+		if (poll(fds, 2, STATUS_BEAT_MS) < 0)
 			continue;
 		if ((fds[0].revents & POLLIN) && !on_signal(run, signals))
 			return;
@@ -215,23 +240,44 @@ static int signals_open(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-int run_engine(struct config *config, const char *path, const int *certgen, unsigned n_workers,
-	       int control)
+/* How many connections fit into the table of descriptors beside what is open already. */
+static unsigned room(unsigned n_workers)
 {
-	struct running run = { .n_workers = n_workers, .path = path, .control = control };
-	int listeners[RUN_WORKERS_MAX][2];
+	/* Those that workers are about to open, and a reload's. */
+	const unsigned others = 2 * n_workers + 4;
+	struct rlimit limit = { 0 };
+	int lowest_free = dup(STDERR_FILENO);
+	rlim_t n;
+
+	close(lowest_free);
+	if (lowest_free < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1;
+	n = (rlim_t)lowest_free + others;
+	n = limit.rlim_cur > n ? limit.rlim_cur - n : 0;
+	n /= DESCRIPTORS_PER_CONNECTION;
+	return n < 1 ? 1 : n < INT_MAX ? (unsigned)n : INT_MAX;
+}
+
+int run_engine(const struct run *given)
+{
+	struct config *config = given->config;
+	struct running run = { .n_workers = given->n_workers,
+			       .path = given->path,
+			       .control = given->control,
+			       .engine = { .status = given->status,
+					   .gate_line = given->gate_line } };
 	int signals = signals_open();
 	int r;
 
 	privilege_raise_descriptors();
-	run.workers = calloc(n_workers, sizeof(*run.workers));
-	if (!run.workers || signals < 0 || listen_all(&run, config, listeners) < 0 ||
-	    privilege_drop(config->user, config->core_dumps) < 0) {
+	run.workers = calloc(run.n_workers, sizeof(*run.workers));
+	if (!run.workers || signals < 0 ||
+	    privilege_drop(config->user, CAP_NET_RAW, config->core_dumps) < 0) {
 		config_free(config);
 		free(run.workers);
 		return 1;
@@ -239,15 +285,17 @@ int run_engine(struct config *config, const char *path, const int *certgen, unsi
 	if (chdir(config->state_dir) < 0)
 		log_warning("state_dir: %s: %s", config->state_dir, strerror(errno));
 	r = prepare(&run, config);
+	run.engine.room = room(run.n_workers);
 	if (r == 0)
-		r = start(&run, listeners, certgen);
+		r = start(&run, given);
 	if (r == 0) {
-		log_info("ready: %u workers, configuration %s", n_workers, path);
+		given->status->n_workers = run.n_workers;
 		wait_for_end(&run, signals);
 		log_info("stopping");
 	}
 	stop(&run);
 	close(signals);
-	close(control);
+	close(run.control);
+	close(run.engine.gate_line);
 	return r == 0 ? 0 : 1;
 }

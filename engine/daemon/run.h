@@ -2,17 +2,27 @@
 #ifndef POSTERN_DAEMON_RUN_H
 #define POSTERN_DAEMON_RUN_H
 
-#include "daemon/handover.h"
+#include "base/status.h"
 #include "policy/config.h"
 
-enum { RUN_WORKERS_MAX = HANDOVER_MAX };
+/* What the engine process is given. */
+struct run {
+	struct config *config;
+	const char *path; /* of the configuration */
+	struct status *status;
+	unsigned n_workers;
+	const int (*listeners)[2]; /* of each worker: IPv4, IPv6; -1: none */
+	const int *certgen;        /* of each worker: its line to certgen */
+	int gate_line;
+	int control; /* the line to the supervisor */
+};
 
 /*
- * The engine process: opens its sockets, drops its privileges, runs the workers until SIGTERM or
- * until `control`, the line to the supervisor, closes. SIGHUP reloads `path`. `certgen` has one
- * descriptor per worker; all are taken over, and so is the configuration. Returns the exit code.
+ * The engine process: drops its privileges and runs the workers until SIGTERM or until `control`
+ * closes. SIGHUP reads the configuration again. SIGUSR1 drains it: it accepts no more, and ends
+ * when its connections have, or after timeouts.drain. Takes all but `status` over; returns the exit
+ * code.
  */
-int run_engine(struct config *config, const char *path, const int *certgen, unsigned n_workers,
-	       int control);
+int run_engine(const struct run *run);
 
 #endif

@@ -1,38 +1,66 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One loop: starts what is missing, looks how the engine does, waits for a signal.
+ *
+ * An engine that dies is replaced at once; meanwhile connections wait in the backlogs of the
+ * listeners, which are open here. An upgrade is the same, slower: after the exec (upgrade.c) the
+ * old engine and the old gate go on until the new engine is ready. Then the old engine drains, and
+ * the gates change places.
+ */
 #include "daemon/supervise.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/handover.h"
-#include "daemon/run.h"
+#include "daemon/children.h"
+#include "daemon/notify.h"
+#include "daemon/privilege.h"
+#include "daemon/upgrade.h"
 
 enum {
-	RESTART_MS = 1000, /* between two starts of certgen: it may fail at once, and for long */
+	SETTLED_MS = 500,  /* between two looks at the engine when all is well */
+	UNSETTLED_MS = 10, /* when something is awaited */
+	DOOR_MS = 2000,    /* for the gate to notice, before being ready is announced */
+	GATE_MS = 2000,    /* for the gate to end */
+	ENGINE_MS = 10000, /* for the engine to end */
+	LATE_MS = 200,     /* after the door: for those who had just come through it */
+	RETRY_MS = 1000,   /* after a start that failed */
 };
 
 struct supervisor {
-	const struct config *config;
-	unsigned n_workers;
-	int control; /* to the engine */
-	pid_t engine;
-	pid_t certgen;         /* 0: not running */
-	uint64_t certgen_born; /* ms */
-	bool is_stopping;
+	struct parent parent;
+	struct status *status;
+	char program[PATH_MAX]; /* what an upgrade starts */
+	char **arguments;
+	struct child engine, certgen, gate;
+	struct child old_engine, old_gate; /* of the program before this one, still in charge */
+	struct child draining[UPGRADE_DRAINING];
+	unsigned n_draining;
+	uint64_t ready;      /* ms, since when the engine is; 0: not yet */
+	bool is_announced;   /* that it is ready */
+	bool was_ready;      /* any engine of this program, ever */
+	uint64_t old_told;   /* ms, when the old gate was told to go; 0: not yet */
+	uint64_t watchdog;   /* ms, its patience; 0: none */
+	uint64_t fed;        /* ms */
+	char condition[128]; /* as last told to the service manager */
 };
+
+static uint64_t now_ms(void)
+{
+	return clock_us() / 1000;
+}
+
+/* --- starting --- */
 
 static unsigned count_workers(const struct config *config)
 {
@@ -43,259 +71,407 @@ static unsigned count_workers(const struct config *config)
 		n = (unsigned)CPU_COUNT(&cpus);
 	if (n == 0)
 		n = 1;
-	return n < RUN_WORKERS_MAX ? n : RUN_WORKERS_MAX;
+	return n < LISTENERS_WORKERS ? n : LISTENERS_WORKERS;
 }
 
-static void close_all(const int *fds, unsigned n)
+/* Of an engine that is not there. */
+static void clear_status(struct status *status)
 {
-	for (unsigned i = 0; i < n; i++)
-		close(fds[i]);
+	status->engine = 0;
+	status->n_workers = 0;
+	status->n_connections = 0;
+	status->turned = 0;
+	for (unsigned i = 0; i < STATUS_WORKERS; i++)
+		status->beat[i] = 0;
 }
 
-/* One socket pair per worker. */
-static int open_pairs(int *engine_ends, int *certgen_ends, unsigned n)
+static void failed_to_start(struct child *child, const char *name, int error)
 {
-	for (unsigned i = 0; i < n; i++) {
-		int pair[2];
-
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-			int r = -errno;
-
-			close_all(engine_ends, i);
-			close_all(certgen_ends, i);
-			return r;
-		}
-		engine_ends[i] = pair[0];
-		certgen_ends[i] = pair[1];
-	}
-	return 0;
+	log_error("%s cannot be started: %s", name, strerror(-error));
+	child->due = now_ms() + RETRY_MS;
 }
 
-/* --- certgen --- */
-
-/* As configured; else beside this program, in the build tree, or where it is installed. */
-static void find_certgen(const struct config *config, char path[PATH_MAX])
+static void start_engine(struct supervisor *s)
 {
-	static const char *const places[] = { "postern-certgen", "../certgen/postern-certgen",
-					      "../libexec/postern/postern-certgen" };
-	char self[PATH_MAX] = "";
-	char *slash;
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int r = child_start_engine(&s->parent, &s->engine, &s->certgen);
 
-	snprintf(path, PATH_MAX, "%s", config->certgen.program);
-	slash = n > 0 ? strrchr(self, '/') : NULL;
-	if (path[0] != '\0' || !slash)
+	if (r < 0) {
+		failed_to_start(&s->engine, "the engine", r);
 		return;
-	*slash = '\0';
-	for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (snprintf(path, PATH_MAX, "%s/%s", self, places[i]) < PATH_MAX &&
-		    access(path, X_OK) == 0)
-			return;
 	}
+	s->status->engine = (uint32_t)s->engine.pid;
+	s->status->engine_starts++;
 }
-
-/* In the child; only returns when it could not be started. */
-static void exec_certgen(const struct config *config, const int *fds, unsigned n)
-{
-	char program[PATH_MAX], list[RUN_WORKERS_MAX * 12] = "", lifetime[24];
-	const char *arguments[24] = { "postern-certgen",
-				      "--certificate",
-				      config->ca.certificate,
-				      "--key",
-				      config->ca.key,
-				      "--user",
-				      config->certgen.user,
-				      "--max-lifetime",
-				      lifetime,
-				      "--log-level",
-				      config->log.level,
-				      "--fds",
-				      list };
-	unsigned used = 13;
-	size_t length = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		(void)fcntl(fds[i], F_SETFD, 0); /* to survive the exec */
-		length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%d",
-					   i > 0 ? "," : "", fds[i]);
-	}
-	snprintf(lifetime, sizeof(lifetime), "%llu",
-		 (unsigned long long)(config->certgen.max_lifetime / 1000));
-	if (config->ca.untrusted_key[0] != '\0') {
-		arguments[used++] = "--untrusted-certificate";
-		arguments[used++] = config->ca.untrusted_certificate;
-		arguments[used++] = "--untrusted-key";
-		arguments[used++] = config->ca.untrusted_key;
-	}
-	if (config->core_dumps)
-		arguments[used++] = "--core-dumps";
-	find_certgen(config, program);
-	execv(program, (char *const *)arguments);
-	log_error("certgen cannot be started: %s: %s", program, strerror(errno));
-}
-
-static void child_begin(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* 0 or -errno; *engine_ends are the engine's, whether or not certgen will live. */
-static int start_certgen(struct supervisor *s, int *engine_ends)
-{
-	int certgen_ends[RUN_WORKERS_MAX];
-	int r = open_pairs(engine_ends, certgen_ends, s->n_workers);
-	pid_t pid;
-
-	if (r < 0)
-		return r;
-	pid = fork();
-	if (pid == 0) {
-		child_begin();
-		exec_certgen(s->config, certgen_ends, s->n_workers);
-		_exit(127);
-	}
-	r = pid < 0 ? -errno : 0;
-	close_all(certgen_ends, s->n_workers);
-	if (r < 0)
-		close_all(engine_ends, s->n_workers);
-	s->certgen = pid > 0 ? pid : 0;
-	s->certgen_born = clock_us() / 1000;
-	return r;
-}
-
-/* --- the two children --- */
 
 static void restart_certgen(struct supervisor *s)
 {
-	int engine_ends[RUN_WORKERS_MAX];
-	int r = start_certgen(s, engine_ends);
+	int r = child_start_certgen(&s->parent, &s->engine, &s->certgen);
 
-	if (r == 0) {
-		r = handover_send(s->control, engine_ends, s->n_workers);
-		close_all(engine_ends, s->n_workers);
-	}
 	if (r < 0)
-		log_error("certgen cannot be started: %s", strerror(-r));
+		failed_to_start(&s->certgen, "certgen", r);
 	else
 		log_info("certgen was started again");
 }
 
-static int start_engine(struct supervisor *s, struct config *config, const char *path)
+static void start_gate(struct supervisor *s)
 {
-	int engine_ends[RUN_WORKERS_MAX], control[2];
-	int r;
+	int r = child_start_gate(&s->parent, &s->gate);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
-		return -errno;
-	r = start_certgen(s, engine_ends);
 	if (r < 0) {
-		close_all(control, 2);
-		return r;
+		failed_to_start(&s->gate, "the gate", r);
+		return;
 	}
-	s->engine = fork();
-	if (s->engine == 0) {
-		close(control[0]);
-		exit(run_engine(config, path, engine_ends, s->n_workers, control[1]));
-	}
-	r = s->engine < 0 ? -errno : 0;
-	close(control[1]);
-	close_all(engine_ends, s->n_workers);
-	s->control = control[0];
-	return r;
+	s->status->gate = (uint32_t)s->gate.pid;
+	s->status->gate_starts++;
 }
 
-static void log_death(const char *what, int status)
+static bool is_due(const struct child *child)
 {
-	if (WIFSIGNALED(status))
-		log_error("%s was killed by signal %d (%s)", what, WTERMSIG(status),
-			  strsignal(WTERMSIG(status)));
-	else
-		log_error("%s ended with exit code %d", what, WEXITSTATUS(status));
+	return child->pid == 0 && now_ms() >= child->due;
 }
 
-/* True when the engine is among the dead; *ret_status is how it ended. */
-static bool reap(struct supervisor *s, int *ret_status)
+static void start_missing(struct supervisor *s)
 {
-	bool is_engine_dead = false;
+	if (is_due(&s->engine))
+		start_engine(s);
+	if (is_due(&s->certgen) && s->engine.pid > 0)
+		restart_certgen(s);
+	if (is_due(&s->gate) && s->old_gate.pid == 0)
+		start_gate(s);
+	s->status->certgen = (uint32_t)s->certgen.pid;
+}
+
+/* --- ending --- */
+
+/* False: the first engine ended before it was ready, and so would the next. */
+static bool on_engine_end(struct supervisor *s, int status)
+{
+	child_ended(&s->engine, "the engine", status);
+	s->ready = 0;
+	s->is_announced = false;
+	s->status->engine = 0;
+	s->status->turned = 0;
+	/* The next one is faster than the beats grow stale: the door need not move. */
+	if (!is_due(&s->engine))
+		clear_status(s->status);
+	s->certgen = CHILD_NONE; /* it was that engine's, and ends as well */
+	s->status->certgen = 0;
+	return s->was_ready || s->old_engine.pid > 0;
+}
+
+static void on_draining_end(struct supervisor *s, pid_t pid, int status)
+{
+	for (unsigned i = 0; i < s->n_draining; i++) {
+		if (s->draining[i].pid != pid)
+			continue;
+		child_ended(&s->draining[i], "an older engine", status);
+		s->draining[i] = s->draining[--s->n_draining];
+		s->status->draining = s->n_draining;
+		log_info("an older engine has ended, %u still drain", s->n_draining);
+		return;
+	}
+}
+
+/* False: as on_engine_end(). */
+static bool reap(struct supervisor *s)
+{
+	bool is_well = true;
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == s->engine) {
-			*ret_status = status;
-			is_engine_dead = true;
-		} else if (pid == s->certgen) {
-			s->certgen = 0;
-			if (!s->is_stopping)
-				log_death("certgen", status);
+		if (pid == s->engine.pid) {
+			is_well = on_engine_end(s, status);
+		} else if (pid == s->certgen.pid) {
+			child_ended(&s->certgen, "certgen", status);
+		} else if (pid == s->gate.pid) {
+			child_ended(&s->gate, "the gate", status);
+			s->status->gate = 0;
+		} else if (pid == s->old_engine.pid) {
+			child_ended(&s->old_engine, "the old engine", status);
+		} else if (pid == s->old_gate.pid) {
+			child_ended(&s->old_gate, "the old gate", status);
+		} else {
+			on_draining_end(s, pid, status);
 		}
 	}
-	return is_engine_dead;
+	return is_well;
 }
 
-/* --- the loop --- */
-
-static void on_signal(struct supervisor *s, uint32_t signal)
+/* The door first, then those who had just come through it, then the engine and its connections. */
+static int stop(struct supervisor *s)
 {
-	if (signal == SIGHUP) {
-		kill(s->engine, SIGHUP);
-	} else if (signal == SIGTERM || signal == SIGINT) {
-		s->is_stopping = true;
-		kill(s->engine, SIGTERM);
+	const struct timespec late = { .tv_nsec = LATE_MS * 1000 * 1000 };
+	int r;
+
+	notify_send("STOPPING=1");
+	child_signal(&s->gate, SIGTERM);
+	child_signal(&s->old_gate, SIGTERM);
+	(void)child_await(&s->gate, "the gate", GATE_MS);
+	(void)child_await(&s->old_gate, "the old gate", GATE_MS);
+	s->status->gate = 0;
+	if (s->ready > 0)
+		nanosleep(&late, NULL);
+	child_signal(&s->engine, SIGTERM);
+	child_signal(&s->old_engine, SIGTERM);
+	for (unsigned i = 0; i < s->n_draining; i++)
+		child_signal(&s->draining[i], SIGTERM);
+	r = child_await(&s->engine, "the engine", ENGINE_MS);
+	(void)child_await(&s->old_engine, "the old engine", ENGINE_MS);
+	for (unsigned i = 0; i < s->n_draining; i++)
+		(void)child_await(&s->draining[i], "an older engine", ENGINE_MS);
+	clear_status(s->status);
+	s->status->draining = 0;
+	return r;
+}
+
+/* --- the engine's condition --- */
+
+/* Ours is ready: now the old one has time for its last connections, and the gates change places. */
+static void replace_old(struct supervisor *s)
+{
+	if (s->old_engine.pid > 0) {
+		child_signal(&s->old_engine, SIGUSR1);
+		s->draining[s->n_draining++] = s->old_engine;
+		s->old_engine = CHILD_NONE;
+		s->status->draining = s->n_draining;
 	}
+	child_signal(&s->old_gate, SIGUSR1);
+	s->old_told = s->ready;
+}
+
+static void announce(struct supervisor *s)
+{
+	const char *door = status_door_text((enum status_door)s->status->door);
+
+	s->is_announced = true;
+	log_info("ready: %u workers, configuration %s, door %s", s->parent.listeners.n,
+		 s->parent.path, door);
+	if (!s->was_ready)
+		notify_send("READY=1");
+	s->was_ready = true;
+}
+
+static void tell_condition(struct supervisor *s)
+{
+	char text[sizeof(s->condition)];
+	int n = snprintf(text, sizeof(text), "%s, door %s, %u workers",
+			 s->ready > 0 ? "running" : "the engine starts",
+			 status_door_text((enum status_door)s->status->door),
+			 s->parent.listeners.n);
+
+	if (s->n_draining > 0)
+		snprintf(text + n, sizeof(text) - (size_t)n, ", %u older engines drain",
+			 s->n_draining);
+	if (strcmp(text, s->condition) != 0)
+		notify_send("STATUS=%s", text);
+	memcpy(s->condition, text, sizeof(text));
+}
+
+/* Only an engine that hangs starves the watchdog, not one that is merely full. */
+static void feed_watchdog(struct supervisor *s, uint64_t now)
+{
+	if (s->watchdog == 0 || now - s->fed < s->watchdog / 4)
+		return;
+	if (s->old_engine.pid == 0 && now - s->status->turned > s->watchdog / 2)
+		return;
+	notify_send("WATCHDOG=1");
+	s->fed = now;
+}
+
+static void look(struct supervisor *s)
+{
+	uint64_t now = now_ms();
+
+	if (s->ready == 0 && s->engine.pid > 0 && s->status->turned > 0) {
+		s->ready = now;
+		replace_old(s);
+	}
+	if (s->old_gate.pid > 0 && s->old_told > 0 && now - s->old_told > GATE_MS)
+		child_signal(&s->old_gate, SIGKILL);
+	if (s->ready > 0 && !s->is_announced &&
+	    (s->status->gate_beat > s->ready || now - s->ready >= DOOR_MS))
+		announce(s);
+	tell_condition(s);
+	feed_watchdog(s, now);
+}
+
+/* --- signals --- */
+
+/* Each process reads the configuration for itself; what this one reads is for those to come. */
+static void reload(struct supervisor *s)
+{
+	struct config_error error;
+	struct config *config;
+
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_us());
+	if (config_load(s->parent.path, &config, &error) == 0) {
+		config_free(s->parent.config);
+		s->parent.config = config;
+	}
+	child_signal(&s->engine, SIGHUP);
+	child_signal(&s->old_engine, SIGHUP);
+	for (unsigned i = 0; i < s->n_draining; i++)
+		child_signal(&s->draining[i], SIGHUP); /* logs are reopened */
+	child_signal(&s->gate, SIGHUP);
+	notify_send("READY=1");
+}
+
+static void upgrade(struct supervisor *s)
+{
+	struct upgrade next = { .engine = s->engine, .gate = s->gate };
+	int r;
+
+	if (!s->is_announced || s->old_gate.pid > 0 || s->n_draining == UPGRADE_DRAINING) {
+		log_warning("not upgraded: the last upgrade is not over");
+		return;
+	}
+	if (!upgrade_is_sound(s->program, s->parent.path)) {
+		log_error("not upgraded: the running program goes on");
+		return;
+	}
+	log_info("upgrading to %s", s->program);
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_us());
+	next.n_listeners = listeners_list(&s->parent.listeners, next.listeners);
+	memcpy(next.draining, s->draining, sizeof(next.draining));
+	next.n_draining = s->n_draining;
+	r = upgrade_exec(s->program, s->arguments, &next);
+	log_error("not upgraded: %s: %s", s->program, strerror(-r));
+	notify_send("READY=1");
 }
 
 static int watch(struct supervisor *s, const sigset_t *signals)
 {
-	int status = 0;
-
 	for (;;) {
-		struct timespec until = { .tv_nsec = 100 * 1000 * 1000 };
-		bool must_start = s->certgen == 0 && !s->is_stopping;
-		siginfo_t info;
-		int signal;
+		struct timespec until = { .tv_nsec = SETTLED_MS * 1000 * 1000 };
 
-		if (must_start && clock_us() / 1000 - s->certgen_born >= RESTART_MS)
-			restart_certgen(s);
-		signal = must_start ? sigtimedwait(signals, &info, &until)
-				    : sigwaitinfo(signals, &info);
-		if (signal == SIGCHLD && reap(s, &status))
+		start_missing(s);
+		look(s);
+		if (!s->is_announced || s->gate.pid == 0 || s->certgen.pid == 0)
+			until.tv_nsec = UNSETTLED_MS * 1000 * 1000;
+		switch (sigtimedwait(signals, NULL, &until)) {
+		case SIGCHLD:
+			if (!reap(s))
+				return 1;
 			break;
-		if (signal > 0)
-			on_signal(s, (uint32_t)signal);
+		case SIGHUP:
+			reload(s);
+			break;
+		case SIGUSR2:
+			upgrade(s);
+			break;
+		case SIGTERM:
+		case SIGINT:
+			return stop(s);
+		}
 	}
-	if (!s->is_stopping || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		log_death("the engine", status);
-	return WIFEXITED(status) && s->is_stopping ? WEXITSTATUS(status) : 1;
 }
 
-int supervise(struct config *config, const char *path)
+/* --- the whole --- */
+
+/* The name it was called by, if that says where it is: it may be a link to another version soon. */
+static void find_program(struct supervisor *s)
 {
-	struct supervisor s = { .config = config,
-				.n_workers = count_workers(config),
-				.control = -1 };
+	ssize_t n;
+
+	snprintf(s->program, sizeof(s->program), "%s", s->arguments[0]);
+	if (s->program[0] == '/')
+		return;
+	n = readlink("/proc/self/exe", s->program, sizeof(s->program) - 1);
+	s->program[n > 0 ? n : 0] = '\0';
+}
+
+static int open_status(struct supervisor *s)
+{
+	const char *path = s->parent.config->status_file;
+	char folder[PATH_MAX];
+	char *slash;
+	int r;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash && slash != folder) {
+		*slash = '\0';
+		(void)mkdir(folder, 0755); /* or it is there, or the next step fails */
+	}
+	r = status_create(path, &s->status);
+	if (r < 0) {
+		log_error("status_file: %s: %s", path, strerror(-r));
+		return r;
+	}
+	s->parent.status = s->status;
+	s->status->supervisor = (uint32_t)getpid();
+	return 0;
+}
+
+/* Everything that the children share, new or inherited. */
+static int prepare(struct supervisor *s)
+{
+	const struct config *config = s->parent.config;
+	struct upgrade old;
+	int r;
+
+	if (!upgrade_receive(&old))
+		old.n_listeners = notify_take(old.listeners, LISTENERS_MAX);
+	s->old_engine = old.engine;
+	s->old_gate = old.gate;
+	memcpy(s->draining, old.draining, sizeof(s->draining));
+	s->n_draining = old.n_draining;
+	if (!privilege_is_user(config->user) || !privilege_is_user(config->certgen.user) ||
+	    !privilege_is_user(config->gate.user))
+		return -ENOENT;
+	r = open_status(s);
+	if (r == 0)
+		r = listeners_open(&s->parent.listeners, config, count_workers(config),
+				   old.listeners, old.n_listeners);
+	if (r < 0)
+		return r;
+	s->status->draining = s->n_draining;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, s->parent.line) <
+	    0) {
+		log_error("cannot start: %s", strerror(errno));
+		return -errno;
+	}
+	old.n_listeners = listeners_list(&s->parent.listeners, old.listeners);
+	notify_keep(old.listeners, old.n_listeners);
+	return 0;
+}
+
+static void block_signals(sigset_t *ret_signals)
+{
+	static const int wanted[] = { SIGCHLD, SIGHUP, SIGUSR2, SIGTERM, SIGINT };
+
+	sigemptyset(ret_signals);
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		sigaddset(ret_signals, wanted[i]);
+	sigprocmask(SIG_BLOCK, ret_signals, NULL);
+}
+
+int supervise(struct config *config, const char *path, char **arguments)
+{
+	struct supervisor s = { .parent = { .config = config, .path = path, .line = { -1, -1 } },
+				.arguments = arguments,
+				.engine = CHILD_NONE,
+				.certgen = CHILD_NONE,
+				.gate = CHILD_NONE,
+				.watchdog = notify_watchdog() };
 	sigset_t signals;
 	int r;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGCHLD);
-	sigaddset(&signals, SIGHUP);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	r = start_engine(&s, config, path);
-	if (r < 0)
-		log_error("cannot start: %s", strerror(-r));
-	r = r < 0 ? 1 : watch(&s, &signals);
-	if (s.certgen > 0) {
-		kill(s.certgen, SIGTERM);
-		(void)waitpid(s.certgen, NULL, 0);
-	}
-	if (s.control >= 0)
-		close(s.control);
-	config_free(config);
+	block_signals(&signals);
+	find_program(&s);
+	r = prepare(&s) < 0 ? 1 : watch(&s, &signals);
+	child_signal(&s.gate, SIGTERM);
+	child_signal(&s.certgen, SIGTERM);
+	(void)child_await(&s.gate, "the gate", GATE_MS);
+	(void)child_await(&s.certgen, "certgen", GATE_MS);
+	if (s.status)
+		s.status->supervisor = s.status->certgen = 0;
+	status_close(s.status);
+	listeners_close(&s.parent.listeners);
+	for (unsigned i = 0; i < 2; i++)
+		if (s.parent.line[i] >= 0)
+			close(s.parent.line[i]);
+	config_free(s.parent.config);
 	return r;
 }

@@ -5,11 +5,12 @@
 #include "policy/config.h"
 
 /*
- * The parent of the engine and of certgen. It touches no network and parses nothing: it starts
- * both, passes SIGHUP and SIGTERM on, and when certgen ends, starts another and hands the engine
- * the new lines to it. It keeps its rights, which certgen needs to read the CA key again.
- * Takes the configuration over; returns the exit code.
+ * The parent of engine, certgen and gate. It holds the listening sockets but accepts nothing, and
+ * parses nothing but the configuration: it starts the three and whichever of them ends, and passes
+ * signals on. SIGHUP reloads, SIGUSR2 replaces the program (`arguments` are main's), SIGTERM ends
+ * all. It keeps its rights, which certgen needs to read the CA key, and each of the others to drop
+ * its own. Takes the configuration over; returns the exit code.
  */
-int supervise(struct config *config, const char *path);
+int supervise(struct config *config, const char *path, char **arguments);
 
 #endif

@@ -307,27 +307,6 @@ class Faults(LabTest):
             first.send(b"GET / HTTP/1.0\r\n\r\n")
             self.assertIn(b"200 OK", first.receive_all())
 
-    def test_out_of_descriptors(self):
-        """New connections are refused, not left hanging; the others go on, and all is well afterwards."""
-        self.engine.stop()
-        self.engine.start("prlimit", "--nofile=64:64")
-        live, _ = self.shake_hands("plain.example")
-        idle = []
-        for _ in range(60):
-            with contextlib.suppress(ConnectionResetError):
-                idle.append(self.greet("any.pass.example")[0])
-        served = sum(bool(_received(end, until=b"\x16")) for end in idle)  # or nothing, but in time
-        self.assertGreater(served, 0)
-        self.assertLess(served, 60)
-        live.send(b"GET / HTTP/1.0\r\n\r\n")
-        self.assertIn(b"200 OK", live.receive_all())
-        for end in idle:
-            end.close()
-        reply, line = self.curl("plain.example")
-        self.assertEqual(reply.status, 200)
-        self.engine.stop()
-        self.engine.start()
-
     def test_nothing_is_left_of_thousands(self):
         def visit(count):
             for host in ("plain.example", "any.pass.example"):

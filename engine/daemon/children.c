@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "daemon/children.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/handover.h"
+#include "daemon/privilege.h"
+#include "daemon/run.h"
+#include "gate/gate.h"
+#include "net/tun.h"
+
+enum {
+	YOUNG_MS = 10000, /* who dies younger than this is started again at once, but only once */
+	PAUSE_MS = 1000,
+	KEPT_MAX = 2 * LISTENERS_MAX, /* descriptors of one child */
+};
+
+/* --- descriptors --- */
+
+static void close_all(const int *fds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		close(fds[i]);
+}
+
+/* One socket pair per worker. */
+static int open_pairs(int *engine_ends, int *certgen_ends, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int pair[2];
+
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+			int r = -errno;
+
+			close_all(engine_ends, i);
+			close_all(certgen_ends, i);
+			return r;
+		}
+		engine_ends[i] = pair[0];
+		certgen_ends[i] = pair[1];
+	}
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* Closes all others, but the standard ones. Sorts the list. */
+static void keep_only(int *fds, unsigned n)
+{
+	unsigned next = STDERR_FILENO + 1;
+
+	qsort(fds, n, sizeof(*fds), by_number);
+	for (unsigned i = 0; i < n; i++) {
+		if (fds[i] > (int)next)
+			(void)close_range(next, (unsigned)fds[i] - 1, 0);
+		if (fds[i] >= (int)next)
+			next = (unsigned)fds[i] + 1;
+	}
+	(void)close_range(next, ~0U, 0);
+}
+
+/* In the child, before all else. Its signals stay blocked until it awaits them. */
+static void begin(const char *name)
+{
+	(void)prctl(PR_SET_NAME, name);
+	signal(SIGINT, SIG_IGN); /* Ctrl-C reaches it too, but the supervisor ends all in turn */
+}
+
+static void begin_program(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The parent's part of a start. 0 or -errno. */
+static int born(pid_t pid, int control, struct child *ret_child)
+{
+	if (pid < 0)
+		return -errno;
+	ret_child->pid = pid;
+	ret_child->control = control;
+	ret_child->started = clock_us() / 1000;
+	ret_child->is_told = false;
+	return 0;
+}
+
+/* --- certgen --- */
+
+/* As configured; else beside this program, in the build tree, or where it is installed. */
+static void find_certgen(const struct config *config, char path[PATH_MAX])
+{
+	static const char *const places[] = { "postern-certgen", "../certgen/postern-certgen",
+					      "../libexec/postern/postern-certgen" };
+	char self[PATH_MAX] = "";
+	char *slash;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	snprintf(path, PATH_MAX, "%s", config->certgen.program);
+	slash = n > 0 ? strrchr(self, '/') : NULL;
+	if (path[0] != '\0' || !slash)
+		return;
+	*slash = '\0';
+	for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (snprintf(path, PATH_MAX, "%s/%s", self, places[i]) < PATH_MAX &&
+		    access(path, X_OK) == 0)
+			return;
+	}
+}
+
+/* In the child; only returns when it could not be started. */
+static void exec_certgen(const struct config *config, const int *fds, unsigned n)
+{
+	char program[PATH_MAX], list[LISTENERS_WORKERS * 12] = "", lifetime[24];
+	const char *arguments[24] = { "postern-certgen",
+				      "--certificate",
+				      config->ca.certificate,
+				      "--key",
+				      config->ca.key,
+				      "--user",
+				      config->certgen.user,
+				      "--max-lifetime",
+				      lifetime,
+				      "--log-level",
+				      config->log.level,
+				      "--fds",
+				      list };
+	unsigned used = 13;
+	size_t length = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		(void)fcntl(fds[i], F_SETFD, 0); /* to survive the exec */
+		length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%d",
+					   i > 0 ? "," : "", fds[i]);
+	}
+	snprintf(lifetime, sizeof(lifetime), "%llu",
+		 (unsigned long long)(config->certgen.max_lifetime / 1000));
+	if (config->ca.untrusted_key[0] != '\0') {
+		arguments[used++] = "--untrusted-certificate";
+		arguments[used++] = config->ca.untrusted_certificate;
+		arguments[used++] = "--untrusted-key";
+		arguments[used++] = config->ca.untrusted_key;
+	}
+	if (config->core_dumps)
+		arguments[used++] = "--core-dumps";
+	find_certgen(config, program);
+	execv(program, (char *const *)arguments);
+	log_error("certgen cannot be started: %s: %s", program, strerror(errno));
+}
+
+/* 0 or -errno; *ret_lines are the engine's ends, whether or not certgen will live. */
+static int start_certgen(const struct parent *parent, struct child *ret_certgen, int *ret_lines)
+{
+	unsigned n = parent->listeners.n;
+	int certgen_ends[LISTENERS_WORKERS];
+	int r = open_pairs(ret_lines, certgen_ends, n);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	pid = fork();
+	if (pid == 0) {
+		begin_program();
+		exec_certgen(parent->config, certgen_ends, n);
+		_exit(127);
+	}
+	r = born(pid, -1, ret_certgen);
+	close_all(certgen_ends, n);
+	if (r < 0)
+		close_all(ret_lines, n);
+	return r;
+}
+
+int child_start_certgen(const struct parent *parent, const struct child *engine,
+			struct child *ret_certgen)
+{
+	int lines[LISTENERS_WORKERS];
+	int r = start_certgen(parent, ret_certgen, lines);
+
+	if (r < 0)
+		return r;
+	r = handover_send(engine->control, lines, parent->listeners.n);
+	close_all(lines, parent->listeners.n);
+	return r;
+}
+
+/* --- the engine --- */
+
+static _Noreturn void be_engine(const struct parent *parent, const int *lines, int control)
+{
+	unsigned n = parent->listeners.n;
+	int kept[KEPT_MAX];
+	unsigned n_kept = listeners_list(&parent->listeners, kept);
+	const struct run run = { .config = parent->config,
+				 .path = parent->path,
+				 .status = parent->status,
+				 .n_workers = n,
+				 .listeners = parent->listeners.fds,
+				 .certgen = lines,
+				 .gate_line = parent->line[0],
+				 .control = control };
+
+	begin("posternd-engine");
+	memcpy(kept + n_kept, lines, sizeof(*lines) * n);
+	n_kept += n;
+	kept[n_kept++] = parent->line[0];
+	kept[n_kept++] = control;
+	keep_only(kept, n_kept);
+	exit(run_engine(&run));
+}
+
+int child_start_engine(const struct parent *parent, struct child *ret_engine,
+		       struct child *ret_certgen)
+{
+	int lines[LISTENERS_WORKERS], control[2];
+	pid_t pid;
+	int r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
+		return -errno;
+	r = start_certgen(parent, ret_certgen, lines);
+	if (r < 0) {
+		close_all(control, 2);
+		return r;
+	}
+	pid = fork();
+	if (pid == 0)
+		be_engine(parent, lines, control[1]);
+	r = born(pid, control[0], ret_engine);
+	close(control[1]);
+	close_all(lines, parent->listeners.n);
+	if (r < 0)
+		close(control[0]);
+	return r;
+}
+
+/* --- the gate --- */
+
+static _Noreturn void be_gate(const struct parent *parent, int control)
+{
+	const struct config *config = parent->config;
+	int kept[] = { parent->line[1], control };
+	int tun;
+
+	begin("posternd-gate");
+	log_rename("posternd-gate");
+	keep_only(kept, 2);
+	tun = tun_open(); /* only root may, on some machines */
+	if (privilege_drop(config->gate.user, CAP_NET_ADMIN, config->core_dumps) < 0)
+		exit(1);
+	exit(gate_run(parent->config, parent->path, parent->status, parent->line[1], control, tun));
+}
+
+int child_start_gate(const struct parent *parent, struct child *ret_gate)
+{
+	int control[2];
+	pid_t pid;
+	int r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		be_gate(parent, control[1]);
+	r = born(pid, control[0], ret_gate);
+	close(control[1]);
+	if (r < 0)
+		close(control[0]);
+	return r;
+}
+
+/* --- their end --- */
+
+void child_ended(struct child *child, const char *name, int status)
+{
+	uint64_t now = clock_us() / 1000;
+	bool must_wait = child->is_restarted && now - child->started < YOUNG_MS;
+
+	if (child->is_told && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+		log_debug("%s has ended", name);
+	else if (WIFSIGNALED(status))
+		log_error("%s was killed by signal %d (%s)", name, WTERMSIG(status),
+			  strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) != 0)
+		log_error("%s ended with exit code %d", name, WEXITSTATUS(status));
+	if (child->control >= 0)
+		close(child->control);
+	*child = (struct child){ .control = -1,
+				 .due = must_wait ? now + PAUSE_MS : now,
+				 .is_restarted = true };
+}
+
+void child_signal(struct child *child, int signal)
+{
+	child->is_told |= signal == SIGTERM;
+	if (child->pid > 0)
+		(void)kill(child->pid, signal);
+}
+
+int child_await(struct child *child, const char *name, unsigned ms)
+{
+	uint64_t limit = clock_us() / 1000 + ms;
+	const struct timespec moment = { .tv_nsec = 2 * 1000 * 1000 };
+	int status = 0;
+
+	if (child->pid == 0)
+		return 0;
+	while (waitpid(child->pid, &status, WNOHANG) == 0) {
+		if (clock_us() / 1000 >= limit) {
+			log_error("%s does not end: killed", name);
+			child_signal(child, SIGKILL);
+			limit = UINT64_MAX;
+		}
+		nanosleep(&moment, NULL);
+	}
+	child_ended(child, name, status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}

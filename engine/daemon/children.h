@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_DAEMON_CHILDREN_H
+#define POSTERN_DAEMON_CHILDREN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/status.h"
+#include "daemon/listeners.h"
+#include "policy/config.h"
+
+/*
+ * The processes below the supervisor: engine, certgen and gate. Each has what it is given here and
+ * no other descriptor. It ends when the supervisor does, which it notices by its end of `control`;
+ * certgen, when the engine that it belongs to does.
+ */
+struct child {
+	pid_t pid;        /* 0: not running */
+	int control;      /* the supervisor's end; -1: none */
+	uint64_t started; /* ms */
+	uint64_t due;     /* ms, when it may be started again */
+	bool is_restarted;
+	bool is_told; /* to end */
+};
+
+#define CHILD_NONE ((struct child){ .control = -1 })
+
+/* What all of them are made from. */
+struct parent {
+	struct config *config; /* owned by the supervisor; a child has its own copy */
+	const char *path;      /* of the configuration */
+	struct status *status;
+	struct listeners listeners;
+	int line[2]; /* between engine and gate; both ends stay open here: each may be replaced */
+};
+
+/* Both with the lines between them. 0 or -errno. */
+int child_start_engine(const struct parent *parent, struct child *ret_engine,
+		       struct child *ret_certgen);
+/* Another one for an engine that runs. */
+int child_start_certgen(const struct parent *parent, const struct child *engine,
+			struct child *ret_certgen);
+int child_start_gate(const struct parent *parent, struct child *ret_gate);
+
+/* After its end: says how it came about, unless it was asked for; sets when the next one is due. */
+void child_ended(struct child *child, const char *name, int status);
+void child_signal(struct child *child, int signal);
+/* Waits for its end, `ms` at most, then kills it. Its exit code; 1 when a signal ended it. */
+int child_await(struct child *child, const char *name, unsigned ms);
+
+#endif
