@@ -183,28 +183,31 @@ static void test_hostile_names(void **state)
 /* More names than are kept, and names longer than what is kept of one. */
 static void test_many_names(void **state)
 {
-	static uint8_t list[200 * 302];
+	static uint8_t list[302 + 599 * 79];
+	/* 30 82 len 31 82 len 30 82 len 06 03 550403 0c 82 len text */
+	static const uint8_t head[] = { 0x01, 0x2c, 0x30, 0x82, 0x01, 0x28, 0x31, 0x82,
+					0x01, 0x24, 0x30, 0x82, 0x01, 0x20, 0x06, 0x03,
+					0x55, 0x04, 0x03, 0x0c, 0x82, 0x01, 0x17 };
+	static const uint8_t short_head[] = { 0x00, 0x4d, 0x30, 0x4b, 0x31, 0x49, 0x30, 0x47,
+					      0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x40 };
 	struct certreq request, again;
-	size_t n = 0;
+	size_t n = sizeof(head) + 279;
 
 	(void)state;
-	for (unsigned i = 0; i < 200; i++) {
-		/* 30 82 len 31 82 len 30 82 len 06 03 550403 0c 82 len text */
-		const uint8_t head[] = { 0x01, 0x2c, 0x30, 0x82, 0x01, 0x28, 0x31, 0x82,
-					 0x01, 0x24, 0x30, 0x82, 0x01, 0x20, 0x06, 0x03,
-					 0x55, 0x04, 0x03, 0x0c, 0x82, 0x01, 0x17 };
-
-		memcpy(list + n, head, sizeof(head));
-		memset(list + n + sizeof(head), 'a', 279);
-		n += sizeof(head) + 279;
+	memcpy(list, head, sizeof(head));
+	memset(list + sizeof(head), 'a', 279);
+	for (unsigned i = 1; i < 600; i++) {
+		memcpy(list + n, short_head, sizeof(short_head));
+		memset(list + n + sizeof(short_head), 'a', 64);
+		n += sizeof(short_head) + 64;
 	}
 	assert_int_equal(n, sizeof(list));
 	names_parse(list, n, &request);
 	assert_true(request.is_complete);
-	assert_int_equal(request.n_names, 200);
+	assert_int_equal(request.n_names, 600);
 	assert_int_equal(request.n_kept, CERTREQ_NAMES_MAX);
 	for (unsigned i = 0; i < request.n_kept; i++) {
-		assert_int_equal(strlen(request.names[i]), CERTREQ_NAME_SIZE - 1);
+		assert_int_equal(strlen(request.names[i]), i > 0 ? 3 + 64 : CERTREQ_NAME_SIZE - 1);
 		assert_memory_equal(request.names[i], "CN=aaa", 6);
 	}
 
