@@ -448,6 +448,20 @@ enum hello_result hello_parse(const uint8_t *bytes, size_t n, struct hello *ret_
 	return HELLO_WHOLE;
 }
 
+bool hello_parse_message(const uint8_t *message, size_t n, struct hello *ret_hello)
+{
+	struct reader r = reader_of(message, n);
+	struct hello hello = { .wire_length = n };
+	uint8_t type = reader_u8(&r);
+
+	if (type != MESSAGE_CLIENT_HELLO || reader_u24(&r) != reader_left(&r) || n > HELLO_MAX)
+		return false;
+	if (!message_read(reader_of(message, n), &hello))
+		return false;
+	*ret_hello = hello;
+	return true;
+}
+
 bool hello_is_grease(uint16_t code)
 {
 	return (code & 0x0f0f) == 0x0a0a && code >> 8 == (code & 0xff);

@@ -75,6 +75,12 @@ struct hello {
 enum hello_result hello_parse(const uint8_t *bytes, size_t n, struct hello *ret_hello);
 
 /*
+ * The same for a handshake message (type, length, body) that came without records, as in QUIC:
+ * false when it is not exactly one hello, or breaks its grammar. wire_length is then n.
+ */
+bool hello_parse_message(const uint8_t *message, size_t n, struct hello *ret_hello);
+
+/*
  * Writes the handshake message (type, length, body) of a whole hello into `message`, without record
  * headers. `bytes` and `wire_length` as hello_parse() saw them; `size` of wire_length always
  * suffices. Returns the length, 0 when it does not fit.

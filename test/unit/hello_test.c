@@ -154,6 +154,31 @@ static void test_message(void **state)
 	assert_memory_equal(message, wire + 5, 1918);
 }
 
+/* Without records: the same facts, and nothing behind them. */
+static void test_message_alone(void **state)
+{
+	static uint8_t message[HELLO_MAX];
+	struct hello whole, alone;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(captured) / sizeof(captured[0]); i++) {
+		size_t n;
+
+		captured_load(captured[i].file);
+		assert_int_equal(hello_parse(wire, n_wire, &whole), HELLO_WHOLE);
+		n = hello_message(wire, whole.wire_length, message, sizeof(message));
+		assert_true(hello_parse_message(message, n, &alone));
+		assert_int_equal(alone.wire_length, n);
+		assert_true(hello_is_same(&alone, &whole));
+		for (size_t prefix = 0; prefix < n; prefix++)
+			assert_false(hello_parse_message(message, prefix, &alone));
+		message[n] = 0;
+		assert_false(hello_parse_message(message, n + 1, &alone));
+		message[0] = 2;
+		assert_false(hello_parse_message(message, n, &alone));
+	}
+}
+
 /* However it is cut, the same facts; also when more follows. */
 static void test_cut_into_records(void **state)
 {
@@ -308,9 +333,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_captured),         cmocka_unit_test(test_prefixes),
-		cmocka_unit_test(test_message),          cmocka_unit_test(test_cut_into_records),
-		cmocka_unit_test(test_one_byte_records), cmocka_unit_test(test_not_tls),
-		cmocka_unit_test(test_other_beginnings), cmocka_unit_test(test_records_broken),
+		cmocka_unit_test(test_message),          cmocka_unit_test(test_message_alone),
+		cmocka_unit_test(test_cut_into_records), cmocka_unit_test(test_one_byte_records),
+		cmocka_unit_test(test_not_tls),          cmocka_unit_test(test_other_beginnings),
+		cmocka_unit_test(test_records_broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
