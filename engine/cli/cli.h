@@ -12,6 +12,8 @@
  * configuration, and calls the subcommand's function, each in a file of its own.
  */
 
+enum { CLI_CAPTURES_MAX = 256 };
+
 #define CLI_CONFIG "/etc/postern/postern.yaml"
 
 enum {
@@ -23,12 +25,20 @@ enum {
 /* What was said on the command line. */
 struct cli {
 	const char *config_path;
-	const struct config *config; /* NULL for a command that needs none */
+	const struct config *config; /* NULL for a command that needs none, or may do without */
 	const char *output;          /* NULL: standard output */
 	const char *subject;
 	const char *certificate;
 	const char *key;
+	const char *address;
+	const char *client;
 	const char *argument; /* NULL: none was given */
+	const char *captures[CLI_CAPTURES_MAX];
+	unsigned n_captures; /* beyond CLI_CAPTURES_MAX: more were given */
+	const char *interface;
+	const char *port;
+	const char *seconds;
+	bool probe;
 	bool json;
 	bool der;
 	bool rsa;
@@ -44,7 +54,19 @@ int cli_ca_csr(const struct cli *cli);
 int cli_ca_import(const struct cli *cli);
 int cli_config(const struct cli *cli);
 int cli_status(const struct cli *cli);
+int cli_learned_list(const struct cli *cli);
+int cli_learned_show(const struct cli *cli);
+int cli_learned_add(const struct cli *cli);
+int cli_learned_approve(const struct cli *cli);
+int cli_learned_forbid(const struct cli *cli);
+int cli_learned_forget(const struct cli *cli);
+int cli_learned_export(const struct cli *cli);
+int cli_learned_import(const struct cli *cli);
+int cli_explain(const struct cli *cli);
 int cli_reasons(const struct cli *cli);
+int cli_learn(const struct cli *cli);
+int cli_watch(const struct cli *cli);
+int cli_probe(const struct cli *cli);
 
 /* "postern: ..." on standard error; returns `code`. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/file.h"
@@ -12,7 +13,8 @@ static const struct command {
 	int (*run)(const struct cli *cli);
 	const char
 		*options; /* the letters of those it takes; with a 'c' it needs the configuration,
-			   with an 'a' it may have an argument */
+			   with an 'm' it reads it if there is one, with an 'a' it may have an
+			   argument */
 	const char *arguments;
 	const char *summary;
 } commands[] = {
@@ -20,6 +22,22 @@ static const struct command {
 	{ "config", cli_config, "ca", "[KEY]", "print every key's value, or one key's" },
 	{ "status", cli_status, "cj", "[--json]",
 	  "say whether new connections are judged, since when, and how many were not" },
+	{ "learned list", cli_learned_list, "cj", "[--json]",
+	  "print what is known of which server" },
+	{ "learned show", cli_learned_show, "cajA", "HOST [--address IP] [--json]",
+	  "print all that is known of one server" },
+	{ "learned add", cli_learned_add, "caA", "HOST [--address IP]",
+	  "have it passed, as if it had asked" },
+	{ "learned approve", cli_learned_approve, "caA", "HOST [--address IP]",
+	  "have it passed for good" },
+	{ "learned forbid", cli_learned_forbid, "caA", "HOST [--address IP]",
+	  "never pass it, whatever it asks" },
+	{ "learned forget", cli_learned_forget, "caA", "HOST [--address IP]",
+	  "know nothing of it" },
+	{ "learned export", cli_learned_export, "co", "[-o FILE]", "print all as lines of JSON" },
+	{ "learned import", cli_learned_import, "ca", "FILE", "take such lines in" },
+	{ "explain", cli_explain, "cajAK", "HOST [--address IP] [--client IP] [--json]",
+	  "say which rule or entry decides, and with what evidence" },
 	{ "ca init", cli_ca_init, "csrf", "[--subject /CN=...] [--rsa] [--force]",
 	  "make the CA that signs the leaves" },
 	{ "ca show", cli_ca_show, "c", "", "print who the CA is and until when" },
@@ -29,6 +47,14 @@ static const struct command {
 	  "print a request, to become a CA below another one" },
 	{ "ca import", cli_ca_import, "cCkf", "--certificate FILE [--key FILE] [--force]",
 	  "put a certificate signed elsewhere in place, or a whole CA" },
+	{ "learn", cli_learn, "mPtpjo",
+	  "--pcap FILE ... [--port N|any] [--probe] [--json] [-o RULES]",
+	  "say which servers in captures ask for client certificates" },
+	{ "watch", cli_watch, "mitTpjo",
+	  "-i IF [--seconds N] [--port N|any] [--probe] [--json] [-o RULES]",
+	  "the same of an interface, until Ctrl-C" },
+	{ "probe", cli_probe, "maj", "HOST[:PORT] [--json]",
+	  "ask a server whether it wants a client certificate" },
 	{ "reasons", cli_reasons, "", "", "print the words of the log: fates, reasons and ends" },
 };
 
@@ -86,8 +112,31 @@ static void set_option(struct cli *cli, int letter)
 	case 'k':
 		cli->key = optarg;
 		break;
+	case 'P':
+		if (cli->n_captures < CLI_CAPTURES_MAX)
+			cli->captures[cli->n_captures] = optarg;
+		cli->n_captures++;
+		break;
+	case 'i':
+		cli->interface = optarg;
+		break;
+	case 't':
+		cli->port = optarg;
+		break;
+	case 'T':
+		cli->seconds = optarg;
+		break;
+	case 'p':
+		cli->probe = true;
+		break;
 	case 'd':
 		cli->der = true;
+		break;
+	case 'A':
+		cli->address = optarg;
+		break;
+	case 'K':
+		cli->client = optarg;
 		break;
 	case 'j':
 		cli->json = true;
@@ -101,6 +150,11 @@ static void set_option(struct cli *cli, int letter)
 	}
 }
 
+static bool takes_option(const struct command *command, int letter)
+{
+	return strchr(command->options, letter) || (letter == 'c' && strchr(command->options, 'm'));
+}
+
 /* argv[0] is the command's last word. */
 static int read_options(const struct command *command, int argc, char **argv, struct cli *cli)
 {
@@ -110,17 +164,23 @@ static int read_options(const struct command *command, int argc, char **argv, st
 		{ "certificate", required_argument, NULL, 'C' },
 		{ "key", required_argument, NULL, 'k' },
 		{ "der", no_argument, NULL, 'd' },
+		{ "pcap", required_argument, NULL, 'P' },
+		{ "port", required_argument, NULL, 't' },
+		{ "seconds", required_argument, NULL, 'T' },
+		{ "probe", no_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "address", required_argument, NULL, 'A' },
+		{ "client", required_argument, NULL, 'K' },
 		{ "rsa", no_argument, NULL, 'r' },
 		{ "force", no_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int letter;
 
-	while ((letter = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, "o:i:", options, NULL)) != -1) {
 		if (letter == '?')
 			return CLI_USAGE;
-		if (!strchr(command->options, letter))
+		if (!takes_option(command, letter))
 			return cli_fail(CLI_USAGE, "%s: takes no such option as '%s'",
 					command->name, argv[optind - 1]);
 		set_option(cli, letter);
@@ -132,6 +192,13 @@ static int read_options(const struct command *command, int argc, char **argv, st
 	return CLI_OK;
 }
 
+static bool wants_config(const struct command *command, const char *path)
+{
+	if (strchr(command->options, 'm'))
+		return strcmp(path, CLI_CONFIG) != 0 || access(path, F_OK) == 0;
+	return strchr(command->options, 'c');
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
 	struct cli cli = { .config_path = CLI_CONFIG };
@@ -141,7 +208,8 @@ static int run(const struct command *command, int argc, char **argv)
 
 	if (code != CLI_OK)
 		return code;
-	if (strchr(command->options, 'c') && config_load(cli.config_path, &config, &error) < 0)
+	if (wants_config(command, cli.config_path) &&
+	    config_load(cli.config_path, &config, &error) < 0)
 		return cli_fail(CLI_USAGE, "%s", error.text);
 	cli.config = config;
 	code = command->run(&cli);

@@ -7,13 +7,10 @@
 #include "base/reader.h"
 
 enum {
-	TCP_FIN = 0x01,
-	TCP_SYN = 0x02,
-	TCP_RST = 0x04,
-	TCP_ACK = 0x10,
 	FRAGMENT_OFFSET_V4 = 0x1fff,
 	FRAGMENT_OFFSET_V6 = 0xfff8,
 	EXTENSIONS_MAX = 16,
+	TCP_HEADER = 20,
 };
 
 static void set_address(union addr *addr, int family, const uint8_t *bytes)
@@ -26,14 +23,27 @@ static void set_address(union addr *addr, int family, const uint8_t *bytes)
 		memcpy(&addr->v6.sin6_addr, bytes, sizeof(addr->v6.sin6_addr));
 }
 
+/*
+ * What follows the n bytes of the packet is the link's padding. A packet that the machine itself
+ * sends may say 0: its length is filled in by the network card.
+ */
+static void cut_padding(struct reader *r, const uint8_t *packet, size_t n)
+{
+	if (n > 0 && n < (size_t)(r->end - packet))
+		r->end = packet + n > r->at ? packet + n : r->at;
+}
+
 /* Both readers leave the cursor at the transport header. */
 static int read_ipv4(struct reader *r, struct packet *packet)
 {
+	const uint8_t *start = r->at;
 	unsigned words = reader_u8(r) & 0x0f;
-	uint16_t fragment;
+	uint16_t total, fragment;
 	const uint8_t *addresses;
 
-	(void)reader_bytes(r, 5); /* type of service, total length, identification */
+	(void)reader_u8(r); /* type of service */
+	total = reader_u16(r);
+	(void)reader_u16(r); /* identification */
 	fragment = reader_u16(r);
 	(void)reader_u8(r); /* time to live */
 	packet->protocol = reader_u8(r);
@@ -43,6 +53,7 @@ static int read_ipv4(struct reader *r, struct packet *packet)
 		return -EINVAL;
 	if (fragment & FRAGMENT_OFFSET_V4)
 		return -EPROTONOSUPPORT;
+	cut_padding(r, start, total);
 	set_address(&packet->client, AF_INET, addresses);
 	set_address(&packet->server, AF_INET, addresses + 4);
 	return 0;
@@ -76,13 +87,15 @@ static bool skip_extension(struct reader *r, uint8_t *kind, uint16_t *fragment)
 static int read_ipv6(struct reader *r, struct packet *packet)
 {
 	const uint8_t *addresses;
-	uint16_t fragment = 0;
+	uint16_t length, fragment = 0;
 	unsigned n = 0;
 
-	(void)reader_bytes(r, 6); /* version, class, flow label, payload length */
+	(void)reader_bytes(r, 4); /* version, class, flow label */
+	length = reader_u16(r);
 	packet->protocol = reader_u8(r);
 	(void)reader_u8(r); /* hop limit */
 	addresses = reader_bytes(r, 32);
+	cut_padding(r, r->at, length);
 	while (n < EXTENSIONS_MAX && reader_ok(r) && fragment == 0 &&
 	       skip_extension(r, &packet->protocol, &fragment))
 		n++;
@@ -95,17 +108,32 @@ static int read_ipv6(struct reader *r, struct packet *packet)
 	return 0;
 }
 
+/* The payload behind the options; none of it when the packet was cut within them. */
+static void read_tcp(struct reader *r, struct packet *packet)
+{
+	const uint8_t *start = r->at - 4; /* the ports were read */
+	size_t header;
+
+	packet->sequence = reader_uint(r, 4);
+	packet->acknowledged = reader_uint(r, 4);
+	header = (reader_u8(r) >> 4) * 4UL;
+	packet->tcp_flags = reader_u8(r);
+	packet->is_syn = (packet->tcp_flags &
+			  (PACKET_SYN | PACKET_ACK | PACKET_RST | PACKET_FIN)) == PACKET_SYN;
+	if (reader_ok(r) && header >= TCP_HEADER && header <= (size_t)(r->end - start)) {
+		packet->payload = start + header;
+		packet->n_payload = (size_t)(r->end - packet->payload);
+	}
+}
+
 static int read_transport(struct reader *r, struct packet *packet)
 {
 	uint16_t client = reader_u16(r), server = reader_u16(r);
-	uint8_t flags;
 
 	addr_set_port(&packet->client, client);
 	addr_set_port(&packet->server, server);
 	if (packet->protocol == IPPROTO_TCP) {
-		(void)reader_bytes(r, 9); /* sequence, acknowledgment, data offset */
-		flags = reader_u8(r);
-		packet->is_syn = (flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+		read_tcp(r, packet);
 	} else if (packet->protocol == IPPROTO_UDP) {
 		(void)reader_bytes(r, 4); /* length, checksum */
 		packet->n_payload = reader_left(r);

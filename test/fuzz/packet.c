@@ -22,12 +22,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	assert(whole.protocol == IPPROTO_TCP || whole.protocol == IPPROTO_UDP);
 	assert(whole.client.sa.sa_family == whole.server.sa.sa_family);
 	assert(whole.n_payload <= n &&
-	       (!whole.payload || whole.payload + whole.n_payload == bytes + n));
+	       (!whole.payload ||
+		(whole.payload >= bytes && whole.payload + whole.n_payload <= bytes + n)));
 	copy = malloc(cut ? cut : 1);
 	assert(copy);
 	memcpy(copy, bytes, cut);
 	if (packet_parse(copy, cut, &part) == 0) {
 		assert(part.protocol == whole.protocol && part.is_syn == whole.is_syn);
+		assert(part.sequence == whole.sequence && part.tcp_flags == whole.tcp_flags);
+		assert(part.n_payload <= whole.n_payload);
 		assert(addr_equal(&part.client, &whole.client));
 		assert(addr_equal(&part.server, &whole.server));
 	}

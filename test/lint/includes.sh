@@ -14,21 +14,25 @@ declare -A may=(
 	[engine/policy]="base"
 	[engine/learn]="base"
 	[engine/tap]="base"
+	[engine/gate]="base net tls policy"
 	[engine/conn]="base net tls policy learn tap certgen"
-	[engine/daemon]="base net tls policy learn tap conn"
-	[engine/cli]="base policy certgen"
+	[engine/daemon]="base net tls policy learn tap gate conn"
+	[engine/cli]="base learn net tls policy tap certgen"
 	[certgen]="base"
 )
 
 # header (a pattern): the only files (patterns) that may include it
 libraries=(
-	'mbedtls/.*|psa/.*'  'engine/tls/(mbed\.[ch]|upstream\.c|downstream\.c)'
+	'mbedtls/.*|psa/.*'  'engine/tls/(mbed\.[ch]|upstream\.c|downstream\.c|quic_keys\.c)'
 	'openssl/.*'         '(engine/tls|certgen)/.*'
 	'sodium.*'           'engine/base/hash\.c|engine/tls/.*'
 	'yaml\.h'            'engine/policy/.*'
-	'jansson\.h'         'engine/tap/.*'
-	'linux/netlink\.h|linux/netfilter/nf.*|libmnl/.*' 'engine/net/gate\.c'
-	'pcap.*'             'engine/tap/pcap\.c'
+	'jansson\.h'         'engine/tap/.*|engine/cli/.*'
+	'sqlite3\.h'         'engine/learn/store_sqlite\.c'
+	'hiredis/.*'         'engine/learn/store_redis\.c'
+	'libpsl\.h'          'engine/learn/generalise\.c'
+	'linux/netlink\.h|linux/netfilter/.*|libmnl/.*|libnetfilter_queue/.*' 'engine/net/(netlink|queue|sets_ipset|sets_nft)\.c'
+	'pcap.*'             'engine/tap/capture\.c'
 )
 
 wrong() {

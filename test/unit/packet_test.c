@@ -189,6 +189,38 @@ static void test_udp(void **state)
 	assert_int_equal(packet.n_payload, 0);
 }
 
+/* Options, payload, and what the link put behind them. */
+static void test_tcp_payload(void **state)
+{
+	uint8_t bytes[sizeof(syn4) + 5 + 6];
+	struct packet packet;
+
+	(void)state;
+	memcpy(bytes, syn4, sizeof(syn4));
+	memcpy(bytes + sizeof(syn4), "hellopad...", 11);
+	bytes[3] = sizeof(syn4) + 5;
+	bytes[FLAGS4] = PACKET_ACK | PACKET_FIN;
+	for (size_t n = FLAGS4 + 1; n <= sizeof(bytes); n++) {
+		size_t want = n < sizeof(syn4) ? 0 : n - sizeof(syn4);
+
+		assert_int_equal(packet_parse(bytes, n, &packet), 0);
+		assert_int_equal(packet.sequence, 0x12345678);
+		assert_int_equal(packet.acknowledged, 0);
+		assert_int_equal(packet.tcp_flags, PACKET_ACK | PACKET_FIN);
+		assert_int_equal(packet.n_payload, want < 5 ? want : 5);
+		if (want > 0)
+			assert_memory_equal(packet.payload, "hello", packet.n_payload);
+	}
+	bytes[3] = 0; /* left to the network card */
+	assert_int_equal(packet_parse(bytes, sizeof(bytes), &packet), 0);
+	assert_int_equal(packet.n_payload, 11);
+	bytes[32] = 0x40; /* a header of 16 bytes */
+	assert_int_equal(packet_parse(bytes, sizeof(bytes), &packet), 0);
+	assert_null(packet.payload);
+	bytes[3] = 30; /* ends within the TCP header */
+	assert_int_equal(packet_parse(bytes, sizeof(bytes), &packet), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_cut),          cmocka_unit_test(test_other_packets),
 		cmocka_unit_test(test_ipv4_options), cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_ipv6_endless), cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_tcp_payload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
