@@ -11,8 +11,13 @@
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes(key, n))
 #include <uthash.h>
 
+/*
+ * A flow is remembered for as long as it would have been waited for: what its client sent in one
+ * burst with the hello (0-RTT, a repetition) may stand in the queue already when the verdict falls,
+ * and knows nothing of its connmark.
+ */
 enum {
-	FLOWS_MAX = 1024,
+	FLOWS_MAX = 4096,
 	WAITING_MAX = 16, /* packets of one flow: a first flight has two or three */
 	PATIENCE_MS = 1000,
 };
@@ -22,8 +27,9 @@ struct ends {
 };
 
 struct flow {
-	struct ends ends; /* the key */
-	struct quic_hello *hello;
+	struct ends ends;         /* the key */
+	struct quic_hello *hello; /* NULL: decided */
+	bool is_pass;
 	struct flows_packet waiting[WAITING_MAX];
 	unsigned n_waiting;
 	uint64_t deadline;
@@ -47,19 +53,27 @@ struct flows *flows_new(flows_answer *answer, void *context)
 	return flows;
 }
 
-static void finish(struct flows *flows, struct flow *flow, bool is_pass)
+static void decide(struct flows *flows, struct flow *flow, bool is_pass)
 {
 	for (unsigned i = 0; i < flow->n_waiting; i++)
 		flows->answer(flows->context, &flow->waiting[i], is_pass);
-	HASH_DEL(flows->table, flow);
+	flow->n_waiting = 0;
 	quic_hello_free(flow->hello);
+	flow->hello = NULL;
+	flow->is_pass = is_pass;
+}
+
+static void drop(struct flows *flows, struct flow *flow)
+{
+	decide(flows, flow, false);
+	HASH_DEL(flows->table, flow);
 	free(flow);
 }
 
 void flows_clear(struct flows *flows)
 {
 	while (flows->table)
-		finish(flows, flows->table, false);
+		drop(flows, flows->table);
 }
 
 void flows_free(struct flows *flows)
@@ -73,7 +87,7 @@ void flows_free(struct flows *flows)
 void flows_expire(struct flows *flows, uint64_t now)
 {
 	while (flows->table && flows->table->deadline <= now)
-		finish(flows, flows->table, false);
+		drop(flows, flows->table);
 }
 
 static struct flow *add(struct flows *flows, const struct ends *ends, uint64_t now)
@@ -107,7 +121,7 @@ static struct flow *find_or_add(struct flows *flows, const struct packet *packet
 	if (flow)
 		return flow;
 	if (HASH_COUNT(flows->table) >= FLOWS_MAX)
-		finish(flows, flows->table, false); /* the first is the oldest */
+		drop(flows, flows->table); /* the first is the oldest */
 	return add(flows, &ends, now);
 }
 
@@ -131,16 +145,20 @@ void flows_take(struct flows *flows, const struct ruleset *rules, const struct p
 		flows->answer(flows->context, &waiting, false);
 		return;
 	}
+	if (!flow->hello) {
+		flows->answer(flows->context, &waiting, flow->is_pass);
+		return;
+	}
 	if (flow->n_waiting == WAITING_MAX) {
 		flows->answer(flows->context, &waiting, false);
-		finish(flows, flow, false);
+		decide(flows, flow, false);
 		return;
 	}
 	flow->waiting[flow->n_waiting++] = waiting;
 	result = quic_hello_feed(flow->hello, packet->payload, packet->n_payload);
 	switch (result) {
 	case QUIC_HELLO_WHOLE:
-		finish(flows, flow, is_passed(flow, rules));
+		decide(flows, flow, is_passed(flow, rules));
 		break;
 	case QUIC_MORE:
 		break;
@@ -148,10 +166,10 @@ void flows_take(struct flows *flows, const struct ruleset *rules, const struct p
 	case QUIC_UNKNOWN_VERSION:
 		if (flow->n_waiting > 1) /* 0-RTT data behind the first part of the hello */
 			break;
-		finish(flows, flow, false);
+		decide(flows, flow, false);
 		break;
 	case QUIC_INVALID:
-		finish(flows, flow, false);
+		decide(flows, flow, false);
 		break;
 	}
 }

@@ -5,13 +5,13 @@
  * be held armed by a gate that hangs, nor for an engine that does: the flags in the kernel live for
  * three seconds (SETS_LIFE_MS), and nobody else raises them.
  *
- *	4430  the SYN of a connection to an unknown address: pass or intercept, by what the rules say
- *	      of its ends alone; if it is the same for every client, the address joins a set, and the
- *	      next SYN does not come here
- *	4431  QUIC by host: flows.c
- *	4432  a SYN that is to be intercepted and has come through the FORWARD chain, so that the
- *	      operator's own rules have let it: it is written into the TUN device, from where it
- *	      enters the kernel again to be diverted; the original is dropped
+ * 4430  the SYN of a connection to an unknown address: pass or intercept, by what the rules say of
+ *       its ends alone; if it is the same for every client, the address joins a set, and the next
+ *       SYN does not come here
+ * 4431  QUIC by host: flows.c
+ * 4432  a SYN that is to be intercepted and has come through the FORWARD chain, so that the
+ *       operator's own rules have let it: it is written into the TUN device, from where it enters
+ *       the kernel again to be diverted; the original is dropped
  */
 #include "gate/gate.h"
 

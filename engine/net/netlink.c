@@ -108,7 +108,7 @@ int netlink_send(struct netlink *nl, void (*see)(const struct nlmsghdr *message,
 			if (message->nlmsg_type >= NLMSG_MIN_TYPE && see)
 				see(message, context);
 			left -= take_answer(message, &result) > 0 && left > 0 ? 1 : 0;
-			/* A batch that the kernel refuses as a whole is answered once, for its first. */
+			/* A batch that is refused as a whole is answered once, for its first. */
 			if (result < 0 && message->nlmsg_seq == nl->first)
 				return result;
 		}

@@ -16,7 +16,7 @@ enum {
 	PACKET_ACK = 0x10,
 };
 
-/* The headers of one IP packet (RFC 791, RFC 8200, RFC 9293, RFC 768). No I/O: bytes in, facts out. */
+/* The headers of one IP packet (RFC 791, 8200, 9293, 768). No I/O: bytes in, facts out. */
 struct packet {
 	uint8_t protocol;       /* IPPROTO_TCP or IPPROTO_UDP */
 	union addr client;      /* where it comes from, with port */

@@ -54,8 +54,8 @@ int sets_open(struct sets *sets, const struct sets_kind *kind);
 void sets_close(struct sets *sets);
 
 /*
- * Raises the flags `on` (bits 1 << SETS_...) for SETS_LIFE_MS from now, SETS_CLOSED for good; lowers
- * the flags `off`.
+ * Raises the flags `on` (bits 1 << SETS_...) for SETS_LIFE_MS from now, SETS_CLOSED for good;
+ * lowers the flags `off`.
  */
 int sets_set_flags(struct sets *sets, unsigned on, unsigned off);
 
