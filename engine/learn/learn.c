@@ -2,128 +2,534 @@
 #include "learn/learn.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "learn/flight.h"
+#include "learn/generalise.h"
+#include "learn/keeper.h"
+#include "learn/quota.h"
+#include "learn/table.h"
 
-/* A full table must be an answer, not an abort(). */
-#define HASH_NONFATAL_OOM 1
-#define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes(key, n))
-#include <uthash.h>
-
-enum { KEY_MAX = 2 + 1 + 16 + 256 };
-
-struct entry {
-	uint64_t expires;
-	UT_hash_handle hh; /* also links the entries in the order they were added */
-	unsigned key_length;
-	uint8_t key[]; /* port, length of the address, address, name */
-};
+enum { FAMILIES_MAX = 4096 };
 
 struct learned {
-	pthread_rwlock_t lock;
-	struct entry *entries;
-	unsigned max;
+	struct table table;
+	struct flights flights;
+	struct quota quota;
+	struct generaliser *generaliser;
+	struct keeper *keeper; /* NULL: nothing is stored */
+	/* Of the options, those that a reload changes. */
+	_Atomic uint64_t ask_again, keep;
+	atomic_uint siblings, per_client;
 };
 
-static unsigned key_of(const char *host, const union addr *server, uint8_t key[KEY_MAX])
-{
-	size_t n_address, n_host = strnlen(host, KEY_MAX - 19);
-	const uint8_t *address = addr_bytes(server, &n_address);
-	uint16_t port = addr_port(server);
+/* --- open and close --- */
 
-	memcpy(key, &port, 2);
-	key[2] = (uint8_t)n_address; /* or four bytes and a name might spell sixteen */
-	if (address)
-		memcpy(key + 3, address, n_address);
-	memcpy(key + 3 + n_address, host, n_host);
-	return (unsigned)(3 + n_address + n_host);
+void learned_set_options(struct learned *learned, const struct learned_options *options)
+{
+	learned->ask_again = options->ask_again;
+	learned->keep = options->keep;
+	learned->siblings = options->siblings;
+	learned->per_client = options->per_client;
 }
 
-struct learned *learned_new(unsigned max)
+static int learned_make(const struct learned_options *options, bool has_store,
+			struct learned **ret_learned)
 {
 	struct learned *learned = calloc(1, sizeof(*learned));
 
 	if (!learned)
-		return NULL;
-	learned->max = max;
-	pthread_rwlock_init(&learned->lock, NULL);
-	return learned;
+		return -ENOMEM;
+	learned_set_options(learned, options);
+	flights_init(&learned->flights);
+	quota_init(&learned->quota);
+	learned->generaliser = generaliser_new(FAMILIES_MAX);
+	if (!learned->generaliser || table_init(&learned->table, options->max, has_store) < 0) {
+		learned_free(learned);
+		return -ENOMEM;
+	}
+	*ret_learned = learned;
+	return 0;
 }
 
-static void forget(struct learned *learned, struct entry *entry)
+int learned_open(const struct learned_options *options, const char *url,
+		 struct learned **ret_learned)
 {
-	HASH_DEL(learned->entries, entry);
-	free(entry);
+	struct learned *learned;
+	struct store *store;
+	int r = store_new(url, options->keep, &store);
+
+	if (r < 0)
+		return r;
+	r = learned_make(options, store != NULL, &learned);
+	if (r < 0) {
+		store_free(store);
+		return r;
+	}
+	if (store)
+		r = keeper_start(&learned->table, store, options->write_every, &learned->keeper);
+	if (r < 0) {
+		learned_free(learned);
+		return r;
+	}
+	*ret_learned = learned;
+	return 0;
 }
 
 void learned_free(struct learned *learned)
 {
 	if (!learned)
 		return;
-	while (learned->entries)
-		forget(learned, learned->entries);
-	pthread_rwlock_destroy(&learned->lock);
+	keeper_stop(learned->keeper);
+	table_deinit(&learned->table);
+	generaliser_free(learned->generaliser);
+	quota_deinit(&learned->quota);
+	flights_deinit(&learned->flights);
 	free(learned);
 }
 
-static struct entry *find(struct learned *learned, const uint8_t *key, unsigned n)
+bool learned_is_stored(struct learned *learned)
 {
-	struct entry *entry;
-
-	HASH_FIND(hh, learned->entries, key, n, entry);
-	return entry;
+	return learned->keeper && keeper_is_stored(learned->keeper);
 }
 
-static int add(struct learned *learned, const uint8_t *key, unsigned n, uint64_t expires)
+size_t learned_count(struct learned *learned)
 {
-	struct entry *entry = find(learned, key, n);
+	return table_count(&learned->table);
+}
 
-	if (entry) {
-		entry->expires = expires;
+int learned_each(struct learned *learned, bool (*each)(void *context, const struct entry *entry),
+		 void *context)
+{
+	return table_each(&learned->table, each, context);
+}
+
+/* --- finding --- */
+
+enum { CANDIDATES = 4 };
+
+/* The keys under which a server may be known, the closest first. */
+static unsigned candidates(const char *host, const union addr *server, struct key keys[CANDIDATES])
+{
+	union addr any = key_any(server);
+	char general[LEARN_HOST_MAX];
+
+	key_make(&keys[0], host, server);
+	key_make(&keys[1], host, &any);
+	if (!key_generalise(host, general))
+		return 2;
+	key_make(&keys[2], general, server);
+	key_make(&keys[3], general, &any);
+	return 4;
+}
+
+/* The one that decides: the operator's closest, else the closest. NULL: none. */
+static const struct key *choose(struct learned *learned, const struct key *keys, unsigned n,
+				uint64_t now)
+{
+	const struct key *chosen = NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		switch (table_has(&learned->table, &keys[i], now, learned->keep)) {
+		case TABLE_HAS_NONE:
+			break;
+		case TABLE_HAS_ONE:
+			if (!chosen)
+				chosen = &keys[i];
+			break;
+		case TABLE_HAS_OPERATORS:
+			return &keys[i];
+		}
+	}
+	return chosen;
+}
+
+static enum learned_result find(struct learned *learned, const char *host, const union addr *server,
+				const struct table_use *use, struct entry *ret_entry)
+{
+	struct key keys[CANDIDATES];
+	unsigned n = candidates(host, server, keys);
+	const struct key *key = choose(learned, keys, n, use->now);
+
+	if (!key)
+		return LEARNED_UNKNOWN;
+	switch (table_find(&learned->table, key, use, ret_entry)) {
+	case TABLE_NONE: /* it went that moment */
+		break;
+	case TABLE_FRESH:
+		return LEARNED_FRESH;
+	case TABLE_STALE:
+		return LEARNED_STALE;
+	}
+	return LEARNED_UNKNOWN;
+}
+
+enum learned_result learned_find(struct learned *learned, const char *host,
+				 const union addr *server, uint64_t now, struct entry *ret_entry)
+{
+	struct table_use use = { .now = now, .ask_again = learned->ask_again, .is_hit = true };
+
+	return find(learned, host, server, &use, ret_entry);
+}
+
+enum learned_result learned_look(struct learned *learned, const char *host,
+				 const union addr *server, uint64_t now, struct entry *ret_entry)
+{
+	struct table_use use = { .now = now };
+
+	return find(learned, host, server, &use, ret_entry);
+}
+
+/* --- learning --- */
+
+struct note {
+	struct learned *learned;
+	const struct entry *seen;
+	const union addr *client;
+	enum learned_note result;
+	struct entry before, after;
+};
+
+static bool is_in_handshake(enum learn_class class)
+{
+	return class == LEARN_ASKED || class == LEARN_REQUIRED || class == LEARN_REQUESTED;
+}
+
+/* ASKED says less than the two that tell the outcome. */
+static bool is_less_exact(enum learn_class class, enum learn_class than)
+{
+	return class == LEARN_ASKED && (than == LEARN_REQUIRED || than == LEARN_REQUESTED);
+}
+
+static enum learned_note compare_note(const struct entry *entry, const struct entry *seen)
+{
+	if (entry_has_server_key(entry) && entry_has_server_key(seen) &&
+	    memcmp(entry->server_key, seen->server_key, LEARN_DIGEST) != 0)
+		return LEARNED_KEY_CHANGED;
+	if (entry->class == seen->class || is_less_exact(entry->class, seen->class) ||
+	    is_less_exact(seen->class, entry->class) || entry->source == LEARN_OPERATOR)
+		return LEARNED_REFRESHED;
+	return LEARNED_CLASS_CHANGED;
+}
+
+/* The operator's own entry brings a decision. */
+static void take_decision(struct entry *entry, const struct entry *seen)
+{
+	if (seen->source == LEARN_OPERATOR) {
+		entry->state = seen->state;
+		entry->decision++;
+	} else if (!entry_is_operators(entry)) {
+		entry->state = seen->state;
+	}
+	if (entry_is_operators(entry))
+		entry->expires = 0;
+}
+
+/* What was seen, into what is known. */
+static void take_evidence(struct entry *entry, const struct entry *seen, bool is_new_key)
+{
+	struct entry was = *entry;
+
+	*entry = *seen;
+	entry->state = was.state;
+	entry->decision = was.decision;
+	entry->hits = was.hits > seen->hits ? was.hits : seen->hits;
+	if (was.first_seen < seen->first_seen)
+		entry->first_seen = was.first_seen;
+	if (is_new_key)
+		return;
+	if (is_less_exact(seen->class, was.class)) {
+		entry->class = was.class;
+		entry->alert = was.alert;
+	}
+	if (!entry_has_server_key(seen))
+		memcpy(entry->server_key, was.server_key, LEARN_DIGEST);
+	if (seen->issuer[0] == '\0')
+		memcpy(entry->issuer, was.issuer, LEARN_ISSUER_MAX);
+}
+
+static enum table_verdict note_new(struct note *note, struct entry *entry)
+{
+	struct learned *learned = note->learned;
+	uint32_t decision = entry->decision; /* of what had it forgotten */
+
+	if (note->client && learned->per_client > 0 && entry_has_asked(note->seen) &&
+	    !quota_take(&learned->quota, note->client, learned->per_client,
+			note->seen->last_seen)) {
+		note->result = LEARNED_LIMITED;
+		return TABLE_KEEP;
+	}
+	*entry = *note->seen;
+	if (entry->decision < decision)
+		entry->decision = decision;
+	take_decision(entry, note->seen);
+	note->result = LEARNED_ADDED;
+	return TABLE_PUT;
+}
+
+static enum table_verdict note_edit(void *context, struct entry *entry, enum table_was was)
+{
+	struct note *note = context;
+	enum table_verdict verdict = TABLE_PUT;
+
+	if (was != TABLE_WAS_THERE) {
+		verdict = note_new(note, entry);
+	} else if (note->seen->last_seen < entry->last_seen &&
+		   note->seen->source != LEARN_OPERATOR) {
+		note->result = LEARNED_REFRESHED; /* an old capture: newer things are known */
+		if (note->seen->first_seen < entry->first_seen)
+			entry->first_seen = note->seen->first_seen;
+	} else {
+		note->before = *entry;
+		note->result = compare_note(entry, note->seen);
+		take_evidence(entry, note->seen, note->result == LEARNED_KEY_CHANGED);
+		take_decision(entry, note->seen);
+	}
+	note->after = *entry;
+	return verdict;
+}
+
+/* The entry of all siblings, when it says what was seen of this one. */
+static enum table_verdict cover_edit(void *context, struct entry *entry, enum table_was was)
+{
+	struct note *note = context;
+	const struct entry *seen = note->seen;
+
+	if (was != TABLE_WAS_THERE || !is_in_handshake(entry->class) ||
+	    memcmp(entry->server_key, seen->server_key, LEARN_DIGEST) != 0)
+		return TABLE_KEEP;
+	note->result = LEARNED_COVERED;
+	if (seen->last_seen < entry->last_seen)
+		return TABLE_KEEP;
+	entry->last_seen = seen->last_seen;
+	if (!entry_is_operators(entry))
+		entry->expires = seen->expires;
+	if (!is_less_exact(seen->class, entry->class)) {
+		entry->class = seen->class;
+		entry->alert = seen->alert;
+	}
+	return TABLE_PUT;
+}
+
+static bool can_generalise(const struct entry *seen)
+{
+	return seen->state == LEARN_ACTIVE && is_in_handshake(seen->class) &&
+	       seen->source != LEARN_OPERATOR && entry_has_server_key(seen);
+}
+
+/* Whether it needs no entry of its own. One that it has is kept and refreshed. */
+static bool is_covered(struct note *note, const struct key *own)
+{
+	struct table *table = &note->learned->table;
+	char general[LEARN_HOST_MAX];
+	struct key key;
+
+	if (table_has(table, own, 0, 0) != TABLE_HAS_NONE ||
+	    !key_generalise(note->seen->host, general))
+		return false;
+	key_make(&key, general, &note->seen->server);
+	return table_edit(table, &key, cover_edit, note) == 0 && note->result == LEARNED_COVERED;
+}
+
+/* Enough siblings were seen: an entry for all. */
+static void generalise(struct note *note)
+{
+	struct entry general = note->after;
+	struct note other = { .learned = note->learned, .seen = &general };
+	struct key key;
+
+	if (!key_generalise(note->after.host, general.host))
+		return;
+	general.first_seen = general.last_seen;
+	general.hits = 0;
+	key_make(&key, general.host, &general.server);
+	if (table_edit(&note->learned->table, &key, note_edit, &other) < 0)
+		return;
+	if (other.result == LEARNED_ADDED || other.result == LEARNED_KEY_CHANGED)
+		note->result = LEARNED_GENERALISED;
+}
+
+enum learned_note learned_note(struct learned *learned, const struct entry *entry,
+			       const union addr *client, bool has_wildcard,
+			       struct entry *ret_before)
+{
+	struct note note = { .learned = learned, .seen = entry, .client = client };
+	struct key key;
+
+	key_make(&key, entry->host, &entry->server);
+	has_wildcard = has_wildcard && can_generalise(entry);
+	note.result = LEARNED_FULL;
+	if (has_wildcard && is_covered(&note, &key))
+		return LEARNED_COVERED;
+	if (table_edit(&learned->table, &key, note_edit, &note) < 0)
+		return LEARNED_FULL;
+	switch (note.result) {
+	case LEARNED_CLASS_CHANGED:
+	case LEARNED_KEY_CHANGED:
+		if (ret_before)
+			*ret_before = note.before;
+		break;
+	case LEARNED_ADDED:
+	case LEARNED_REFRESHED:
+		if (has_wildcard && note.after.state == LEARN_ACTIVE &&
+		    generaliser_note(learned->generaliser, &note.after, learned->siblings))
+			generalise(&note);
+		break;
+	case LEARNED_COVERED:
+	case LEARNED_GENERALISED:
+	case LEARNED_LIMITED:
+	case LEARNED_FULL:
+		break;
+	}
+	return note.result;
+}
+
+/* --- the operator --- */
+
+struct order {
+	uint64_t now;
+	bool is_forget;
+	enum learn_state state;
+	bool is_met;
+};
+
+static enum table_verdict order_edit(void *context, struct entry *entry, enum table_was was)
+{
+	struct order *order = context;
+
+	if (was != TABLE_WAS_THERE)
+		return TABLE_KEEP;
+	order->is_met = true;
+	entry->decision++;
+	if (order->is_forget) {
+		entry->last_seen = order->now;
+		return TABLE_FORGET;
+	}
+	if (entry_is_operators(entry))
+		entry->expires = order->now; /* to be probed again, if it is the engine's now */
+	entry->state = order->state;
+	if (entry_is_operators(entry))
+		entry->expires = 0;
+	return TABLE_PUT;
+}
+
+static unsigned carry_out(struct learned *learned, const char *host, const union addr *server,
+			  struct order *order)
+{
+	struct key key;
+
+	order->is_met = false;
+	key_make(&key, host, server);
+	(void)table_edit(&learned->table, &key, order_edit, order);
+	return order->is_met;
+}
+
+static unsigned carry_out_all(struct learned *learned, const char *host, const union addr *server,
+			      struct order *order)
+{
+	union addr *servers;
+	unsigned n_met = 0;
+	size_t n;
+
+	if (server)
+		return carry_out(learned, host, server, order);
+	if (table_servers(&learned->table, host, &servers, &n) < 0)
 		return 0;
-	}
-	if (learned->entries && HASH_COUNT(learned->entries) >= learned->max)
-		forget(learned, learned->entries);
-	entry = calloc(1, sizeof(*entry) + n);
-	if (!entry)
-		return -ENOMEM;
-	entry->expires = expires;
-	entry->key_length = n;
-	memcpy(entry->key, key, n);
-	HASH_ADD_KEYPTR(hh, learned->entries, entry->key, n, entry);
-	if (!find(learned, key, n)) { /* uthash could not grow, and says it in no other way */
-		free(entry);
-		return -ENOMEM;
-	}
-	return 0;
+	for (size_t i = 0; i < n; i++)
+		n_met += carry_out(learned, host, &servers[i], order);
+	free(servers);
+	return n_met;
+}
+
+unsigned learned_forget(struct learned *learned, const char *host, const union addr *server,
+			uint64_t now)
+{
+	struct order order = { .now = now, .is_forget = true };
+
+	return carry_out_all(learned, host, server, &order);
+}
+
+unsigned learned_set_state(struct learned *learned, const char *host, const union addr *server,
+			   enum learn_state state, uint64_t now)
+{
+	struct order order = { .now = now, .state = state };
+
+	return carry_out_all(learned, host, server, &order);
+}
+
+static enum table_verdict import_edit(void *context, struct entry *entry, enum table_was was)
+{
+	const struct entry *other = context;
+
+	if (was == TABLE_WAS_THERE)
+		entry_merge(entry, other);
+	else if (was != TABLE_WAS_GONE || entry_outlives(other, entry))
+		*entry = *other;
+	else
+		return TABLE_KEEP;
+	return TABLE_PUT;
+}
+
+int learned_import(struct learned *learned, const struct entry *entry)
+{
+	struct entry own = *entry;
+	struct key key;
+
+	key_make(&key, own.host, &own.server);
+	return table_edit(&learned->table, &key, import_edit, &own);
+}
+
+/* --- one probe for all who wait --- */
+
+enum learned_turn learned_probe_begin(struct learned *learned, const char *host,
+				      const union addr *server, struct learned_waiter *waiter)
+{
+	struct key key;
+
+	key_make(&key, host, server);
+	return flights_begin(&learned->flights, &key, waiter);
+}
+
+enum learned_turn learned_waiter_turn(struct learned *learned, struct learned_waiter *waiter)
+{
+	return flights_turn(&learned->flights, waiter);
+}
+
+void learned_probe_end(struct learned *learned, struct learned_waiter *waiter)
+{
+	flights_end(&learned->flights, waiter);
+}
+
+void learned_waiter_cancel(struct learned *learned, struct learned_waiter *waiter)
+{
+	flights_cancel(&learned->flights, waiter);
+}
+
+/* --- until the engine speaks the above --- */
+
+struct learned *learned_new(unsigned max)
+{
+	struct learned_options options = LEARNED_DEFAULTS;
+	struct learned *learned;
+
+	options.max = max;
+	return learned_open(&options, "none", &learned) < 0 ? NULL : learned;
 }
 
 int learned_add(struct learned *learned, const char *host, const union addr *server,
 		uint64_t expires)
 {
-	uint8_t key[KEY_MAX];
-	unsigned n = key_of(host, server, key);
-	int r;
+	struct entry entry = { .server = *server, .expires = expires * 1000 };
 
-	pthread_rwlock_wrlock(&learned->lock);
-	r = add(learned, key, n, expires);
-	pthread_rwlock_unlock(&learned->lock);
-	return r;
+	strncpy(entry.host, host, LEARN_HOST_MAX - 1);
+	return learned_note(learned, &entry, NULL, false, NULL) == LEARNED_FULL ? -ENOMEM : 0;
 }
 
 bool learned_has(struct learned *learned, const char *host, const union addr *server, uint64_t now)
 {
-	uint8_t key[KEY_MAX];
-	unsigned n = key_of(host, server, key);
-	const struct entry *entry;
-	bool is_known;
+	struct entry entry;
 
-	pthread_rwlock_rdlock(&learned->lock);
-	entry = find(learned, key, n);
-	is_known = entry && entry->expires > now;
-	pthread_rwlock_unlock(&learned->lock);
-	return is_known;
+	return learned_look(learned, host, server, now * 1000, &entry) != LEARNED_UNKNOWN &&
+	       entry.expires > now * 1000;
 }

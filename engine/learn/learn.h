@@ -3,26 +3,146 @@
 #define POSTERN_LEARN_LEARN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "learn/entry.h"
 
 /*
- * Which servers were seen to ask for a client certificate. An entry is bound to the name and to the
- * server's address and port: a client that claims a learned name towards another address is probed
- * like anybody else. In memory; any thread may call.
+ * The servers that are known to ask for a client certificate, or known not to: in memory, kept in a
+ * store behind it, shared with other boxes where the store can. Any thread may call; no call waits
+ * for the store. Moments are us since 1970.
  */
 struct learned;
 
-/* At most `max` entries; the oldest makes room. NULL when out of memory. */
-struct learned *learned_new(unsigned max);
-void learned_free(struct learned *learned);
+struct learned_options {
+	unsigned max;         /* entries; the least used make room, never the operator's */
+	uint64_t ask_again;   /* us: how often one caller is asked to probe an expired entry */
+	uint64_t keep;        /* us after its expiry that an entry still serves; 0: for ever */
+	unsigned siblings;    /* names that make an entry for all of them; 0: never */
+	unsigned per_client;  /* new entries that asked, per client and hour; 0: no limit */
+	uint64_t write_every; /* us between two writes to the store */
+};
 
-/* Remembers the server until `expires` (ms, the caller's clock), or prolongs what is known. */
+#define LEARNED_DEFAULTS                                                                           \
+	((struct learned_options){ .max = 100000,                                                  \
+				   .ask_again = 30 * 1000000ULL,                                   \
+				   .keep = 7 * 86400 * 1000000ULL,                                 \
+				   .siblings = 3,                                                  \
+				   .per_client = 0,                                                \
+				   .write_every = 500000 })
+
+/*
+ * Starts from what the store has. `store`: "none", "sqlite:PATH" or "/PATH",
+ * "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]", "redis+unix://[[USER]:PASSWORD@]/PATH[?db=N]". It
+ * has a thread of its own, so it is not to be called before the last fork. A store that cannot be
+ * had now is logged and tried again: 0; -EINVAL: no such kind of store; -ENOMEM.
+ */
+int learned_open(const struct learned_options *options, const char *store,
+		 struct learned **ret_learned);
+/* Writes what is not written yet. */
+void learned_free(struct learned *learned);
+/* A reload: all but `max` and `write_every`. */
+void learned_set_options(struct learned *learned, const struct learned_options *options);
+
+/* --- what is known --- */
+
+enum learned_result {
+	LEARNED_UNKNOWN,
+	LEARNED_FRESH,
+	LEARNED_STALE, /* as FRESH, and this caller is asked to probe the server again, in the
+			  background; others are not, for `ask_again` */
+};
+
+/*
+ * The entry for a server: the operator's before others, then this address before any address, then
+ * this name before a generalised one. The caller judges state and class. A hit is counted.
+ */
+enum learned_result learned_find(struct learned *learned, const char *host,
+				 const union addr *server, uint64_t now, struct entry *ret_entry);
+/* The same without a hit, and without being asked: to explain. Never LEARNED_STALE. */
+enum learned_result learned_look(struct learned *learned, const char *host,
+				 const union addr *server, uint64_t now, struct entry *ret_entry);
+
+/* --- learning --- */
+
+enum learned_note {
+	LEARNED_ADDED,
+	LEARNED_REFRESHED,     /* known, and the same as before */
+	LEARNED_COVERED,       /* a generalised entry says the same, and was refreshed instead */
+	LEARNED_GENERALISED,   /* added or refreshed, and now there is an entry for all siblings */
+	LEARNED_CLASS_CHANGED, /* not when ASKED became more exact, or comes again after that */
+	LEARNED_KEY_CHANGED,   /* the server proved another key than before */
+	LEARNED_LIMITED,       /* not added: the client's limit is reached */
+	LEARNED_FULL,          /* not added: no room that it may take, or no memory */
+};
+
+/*
+ * Adds an entry, or takes the new evidence into the old one: the state stays when the operator set
+ * it. Entries of source LEARN_OPERATOR bring the operator's own decision. `client`: on whose
+ * connection it was seen, or NULL (no limit). `has_wildcard`: the server's certificate names
+ * "*.parent" of this host. `ret_before` (or NULL) is set for the two changes.
+ */
+enum learned_note learned_note(struct learned *learned, const struct entry *entry,
+			       const union addr *client, bool has_wildcard,
+			       struct entry *ret_before);
+
+/*
+ * By the operator, for the entry of this very host and server (AF_UNSPEC: the any-address one), or
+ * for all of this host when `server` is NULL. The number of entries it met.
+ */
+unsigned learned_forget(struct learned *learned, const char *host, const union addr *server,
+			uint64_t now);
+unsigned learned_set_state(struct learned *learned, const char *host, const union addr *server,
+			   enum learn_state state, uint64_t now);
+
+/* One that was exported: entry_merge(). 0, -ENOSPC (no room) or -ENOMEM. */
+int learned_import(struct learned *learned, const struct entry *entry);
+
+/* Each entry, in no order, until the callback says false. It may call anything. 0 or -ENOMEM. */
+int learned_each(struct learned *learned, bool (*each)(void *context, const struct entry *entry),
+		 void *context);
+size_t learned_count(struct learned *learned);
+/* Whether the store takes what it is given; false also while it has not been reached yet. */
+bool learned_is_stored(struct learned *learned);
+
+/* --- one probe for all who wait --- */
+
+enum learned_turn {
+	LEARNED_TURN_PROBE, /* the caller probes, and ends with learned_probe_end() or _cancel() */
+	LEARNED_TURN_WAIT,  /* another does: wake() will be called */
+	LEARNED_TURN_DONE,  /* the other is done: look again */
+};
+
+/*
+ * Embedded in its owner, zero but for `wake`. wake() is called from any thread, under a lock: it
+ * wakes the owner's thread and does nothing else. The owner then asks learned_waiter_turn().
+ */
+struct learned_waiter {
+	void (*wake)(struct learned_waiter *waiter);
+	struct learned_waiter *prev, *next; /* the rest is the module's */
+	struct flight *flight;
+	enum learned_turn turn;
+};
+
+/* PROBE or WAIT. Without memory each caller is told to probe. */
+enum learned_turn learned_probe_begin(struct learned *learned, const char *host,
+				      const union addr *server, struct learned_waiter *waiter);
+enum learned_turn learned_waiter_turn(struct learned *learned, struct learned_waiter *waiter);
+/* The prober is done, well or not: all who wait are woken. */
+void learned_probe_end(struct learned *learned, struct learned_waiter *waiter);
+/*
+ * No more interest; the prober's duty goes to the next who waits. After it wake() is not running
+ * and will not be called. Harmless for a waiter that does not wait.
+ */
+void learned_waiter_cancel(struct learned *learned, struct learned_waiter *waiter);
+
+/* --- until the engine speaks the above: times in ms of the caller's clock, no store --- */
+
+struct learned *learned_new(unsigned max);
 int learned_add(struct learned *learned, const char *host, const union addr *server,
 		uint64_t expires);
-
-/* Whether the server is known at time `now`. */
 bool learned_has(struct learned *learned, const char *host, const union addr *server, uint64_t now);
 
 #endif
