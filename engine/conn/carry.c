@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conn/late.h"
 #include "conn/worker.h"
 
 /* --- relaying: intercepted --- */
@@ -18,6 +19,8 @@ static enum conn_state relay_failed(struct conn *c, bool is_client, enum session
 {
 	struct session *session = is_client ? c->downstream : c->upstream;
 
+	if (io == SESSION_WANTS_CERTIFICATE)
+		return late_request(c);
 	if (io == SESSION_ALERT)
 		return conn_end(c, is_client ? END_CLIENT_ALERT : END_SERVER_ALERT);
 	snprintf(c->detail, sizeof(c->detail), "%s", session_error(session));
@@ -44,11 +47,22 @@ static void prolong(struct conn *c, uint64_t moved, uint64_t idle)
 	conn_set_deadline(c, c->has_first_end ? config_of(c)->timeouts.linger : idle);
 }
 
+/* The client's first bytes, until the server has answered. */
+static void keep_request(struct conn *c)
+{
+	if (!c->is_relaying && late_needs_request(c))
+		relay_keep(&c->relay[TO_SERVER]);
+	c->is_relaying = true;
+	if (c->relay[TO_CLIENT].bytes > 0)
+		relay_forget(&c->relay[TO_SERVER]);
+}
+
 enum conn_state carry_relay(struct conn *c)
 {
 	struct relay_pool *pool = &c->worker->buffers;
 	enum relay_result results[2];
 
+	keep_request(c);
 	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++) {
 		bool from_client = way == TO_SERVER;
 		enum session_io io = SESSION_OK;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "conn/forge.h"
+#include "conn/learning.h"
 #include "conn/report.h"
 #include "conn/worker.h"
 
@@ -97,6 +98,8 @@ static void close_sockets(struct conn *conn)
 void conn_close(struct conn *conn)
 {
 	struct worker *worker = conn->worker;
+
+	learning_end(conn);
 
 	report_connection(conn);
 	timer_clear(&worker->loop.wheel, &conn->deadline);

@@ -19,11 +19,13 @@ struct forged;
  */
 #define CONN_STATES(X)                                                                             \
 	X(CONN_PEEKING, "hello")   /* awaiting the hello, which is only peeked at */               \
+	X(CONN_WAITING, "wait")    /* another connection is asking the same server */              \
 	X(CONN_DIALLING, "dial")   /* connecting, to intercept */                                  \
 	X(CONN_PROBING, "probe")   /* our handshake with the server */                             \
 	X(CONN_FORGING, "forge")   /* awaiting the leaf from certgen */                            \
 	X(CONN_GREETING, "greet")  /* our handshake with the client */                             \
 	X(CONN_RELAYING, "relay")  /* intercepted: plaintext both ways */                          \
+	X(CONN_PARTING, "part")    /* the server is gone; the last bytes for the client */         \
 	X(CONN_PASSING, "redial")  /* connecting, to pass */                                       \
 	X(CONN_SPLICING, "splice") /* passed: bytes both ways, untouched */                        \
 	X(CONN_REFUSING, "refuse") /* the alert was sent, awaiting the client's FIN */             \
@@ -61,12 +63,20 @@ struct conn {
 	bool is_chain_judged;
 
 	struct session *upstream;
+	struct learned_waiter waiter;
+	struct conn *prev_waiting, *next_waiting_turn; /* of the worker's, in CONN_WAITING */
+	bool is_prober;       /* others may be waiting for what this one finds */
+	bool is_waiting_turn; /* it is one of those */
+	bool is_in_waiting;   /* in the worker's list */
+	bool is_known_late;   /* its server asks late, which no handshake shows */
+	bool is_known;        /* what it finds is known already */
 	bool is_proving; /* the server asked for a certificate; the rest of its flight is read */
 	struct session *downstream;
 	struct forged *forged;     /* counted */
 	struct conn *next_waiting; /* for the same forged leaf */
 	bool is_waiting;
 
+	bool is_relaying;      /* has begun */
 	bool has_first_end;    /* one side has finished; `end` says which */
 	bool had_first_end;    /* when the deadline was last set */
 	uint64_t moved;        /* bytes, then */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/status.h"
+#include "conn/redirects.h"
 #include "learn/exclusive.h"
 #include "learn/learn.h"
 #include "policy/config.h"
@@ -35,8 +36,9 @@ struct engine {
 	struct json_log *log;
 	struct leaf_keys *leaf_keys;
 	struct status *status; /* shared with the other processes */
-	int gate_line;         /* for told_send(); -1: none */
-	unsigned room;         /* connections that the limit on descriptors has room for */
+	struct redirects redirects;
+	int gate_line; /* for told_send(); -1: none */
+	unsigned room; /* connections that the limit on descriptors has room for */
 	atomic_uint n_connections;
 	atomic_uint_fast64_t n_flows;
 	atomic_bool is_draining; /* another engine accepts from now on */

@@ -28,7 +28,7 @@ enum conn_state fate_end(struct conn *c, enum reason reason, enum end end)
 	return conn_end(c, end);
 }
 
-static void drop_server(struct conn *c)
+void fate_drop_server(struct conn *c)
 {
 	report_upstream(c);
 	session_free(c->upstream);
@@ -90,7 +90,7 @@ enum conn_state fate_pass(struct conn *c, enum fate fate, enum reason reason)
 	int r;
 
 	fate_decide(c, fate, reason);
-	drop_server(c);
+	fate_drop_server(c);
 	r = fate_dial(c);
 	return r < 0 ? fate_dial_failed(c, r) : CONN_PASSING;
 }
@@ -99,7 +99,7 @@ enum conn_state fate_pass(struct conn *c, enum fate fate, enum reason reason)
 enum conn_state fate_block(struct conn *c, enum reason reason, enum alert alert)
 {
 	fate_decide(c, FATE_BLOCK, reason);
-	drop_server(c);
+	fate_drop_server(c);
 	if (c->is_tls)
 		alert_send(&c->client, alert);
 	(void)shutdown(c->client.fd, SHUT_WR);

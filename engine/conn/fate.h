@@ -22,6 +22,9 @@ enum conn_state fate_pass_or_block(struct conn *c, enum action action, enum reas
 /* The engine itself failed: as on_failure says. */
 enum conn_state fate_fail(struct conn *c, enum reason reason);
 
+/* The session with the server ends by a reset; what the log says of it is kept. */
+void fate_drop_server(struct conn *c);
+
 bool fate_is_client_gone(const struct conn *c);
 enum conn_state fate_client_gone(struct conn *c);
 

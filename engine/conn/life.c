@@ -23,6 +23,8 @@
 #include "conn/conn.h"
 #include "conn/fate.h"
 #include "conn/forge.h"
+#include "conn/late.h"
+#include "conn/learning.h"
 #include "conn/probe.h"
 #include "conn/worker.h"
 #include "net/tproxy.h"
@@ -30,6 +32,24 @@
 #include "tls/upstream.h"
 
 /* --- peeking: what does the client want? --- */
+
+static enum conn_state take_advice(struct conn *c, enum learning_advice advice)
+{
+	const struct config *config = config_of(c);
+
+	switch (advice) {
+	case LEARNING_WAIT:
+		return CONN_WAITING;
+	case LEARNING_PASS:
+		if (config->client_certificate.requested != ACTION_PASS)
+			return CONN_DIALLING;
+		engine_note_address(c->worker->engine, config, &c->server_addr, true);
+		return fate_pass(c, FATE_PASS, REASON_LEARNED);
+	case LEARNING_DIAL:
+		break;
+	}
+	return CONN_DIALLING;
+}
 
 static enum conn_state judge_hello(struct conn *c)
 {
@@ -51,13 +71,7 @@ static enum conn_state judge_hello(struct conn *c)
 		return fate_pass_or_block(c, config->hello.unsupported, REASON_HELLO_TOO_LARGE);
 	if (!upstream_is_possible(c->hello))
 		return fate_pass_or_block(c, config->hello.unsupported, REASON_CLIENT_UNSUPPORTED);
-	if (config->client_certificate.requested == ACTION_PASS &&
-	    learned_has(c->worker->engine->learned, c->hello->host, &c->server_addr,
-			c->worker->loop.now)) {
-		engine_note_address(c->worker->engine, config, &c->server_addr, true);
-		return fate_pass(c, FATE_PASS, REASON_LEARNED);
-	}
-	return CONN_DIALLING;
+	return take_advice(c, learning_advise(c));
 }
 
 /* More must come: wake up for no less, and keep to the one deadline of the whole hello. */
@@ -120,6 +134,22 @@ static enum conn_state hello_late(struct conn *c)
 	if (c->peeked == 0)
 		return fate_pass_or_block(c, config_of(c)->hello.silent, REASON_CLIENT_SILENT);
 	return fate_block(c, REASON_HELLO_SHORT, ALERT_DECODE_ERROR);
+}
+
+/* --- waiting for another connection that asks the same server --- */
+
+static enum conn_state await_other(struct conn *c)
+{
+	if (fate_is_client_gone(c))
+		return fate_client_gone(c);
+	return take_advice(c, learning_wait(c));
+}
+
+/* It takes its time: then each for itself. */
+static enum conn_state other_late(struct conn *c)
+{
+	learning_end(c);
+	return CONN_DIALLING;
 }
 
 /* --- forging and greeting: the client's own handshake --- */
@@ -259,11 +289,13 @@ static const struct {
 	size_t limit; /* where the configuration holds the state's deadline; 0: none */
 } life[] = {
 	[CONN_PEEKING] = { peek_hello, hello_late, LIMIT(silent) },
+	[CONN_WAITING] = { await_other, other_late, LIMIT(probe) },
 	[CONN_DIALLING] = { probe_dial, probe_late, LIMIT(dial) },
 	[CONN_PROBING] = { probe_server, probe_late, LIMIT(probe) },
 	[CONN_FORGING] = { await_forged, forge_late, LIMIT(forge) },
 	[CONN_GREETING] = { greet_client, greeting_late, LIMIT(greet) },
 	[CONN_RELAYING] = { carry_relay, carry_idle, LIMIT(idle) },
+	[CONN_PARTING] = { late_part, late_parted, LIMIT(refuse) },
 	[CONN_PASSING] = { dial_to_pass, server_never_came, LIMIT(dial) },
 	[CONN_SPLICING] = { carry_splice, carry_idle, LIMIT(pass_idle) },
 	[CONN_REFUSING] = { await_client_end, refused, LIMIT(refuse) },
@@ -277,6 +309,7 @@ static void conn_enter(struct conn *c, enum conn_state next)
 	c->spent[c->state] += now - c->entered;
 	c->entered = now;
 	c->state = next;
+	worker_set_waiting(c, next == CONN_WAITING);
 	if (next == CONN_CLOSED)
 		conn_close(c);
 	else

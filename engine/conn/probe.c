@@ -14,14 +14,9 @@
 #include <string.h>
 
 #include "conn/fate.h"
+#include "conn/learning.h"
 #include "conn/worker.h"
-#include "policy/authorities.h"
 #include "tls/upstream.h"
-
-static void note_address(const struct conn *c, bool has_asked)
-{
-	engine_note_address(c->worker->engine, config_of(c), &c->server_addr, has_asked);
-}
 
 enum conn_state probe_dial(struct conn *c)
 {
@@ -72,8 +67,10 @@ static void judge_chain(struct conn *c)
 static enum conn_state judge_server(struct conn *c)
 {
 	judge_chain(c);
-	note_address(c, false);
 	if (c->chain_verdict == VERIFY_OK) {
+		if (!upstream_request(c->upstream))
+			(void)learning_note(c, LEARN_NOTHING);
+		learning_end(c);
 		c->reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
 		return CONN_FORGING;
 	}
@@ -106,19 +103,6 @@ static enum conn_state wants_certificate(struct conn *c)
 	return go_on(c, false);
 }
 
-/* Whether one of the authorities it names is in the owner's list, if there is a list. */
-static bool asks_for_listed(const struct conn *c)
-{
-	const struct authorities *list = config_of(c)->authorities;
-	const struct certreq *request = upstream_request(c->upstream);
-
-	for (unsigned i = 0; list && i < request->n_kept; i++) {
-		if (authorities_have(list, request->names[i]))
-			return true;
-	}
-	return !list;
-}
-
 static enum conn_state asks_for_others(struct conn *c)
 {
 	enum reason reason = REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY;
@@ -143,11 +127,11 @@ static enum conn_state judge_asking_server(struct conn *c)
 		return config->client_certificate.unverified == ACTION_PASS
 			       ? fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_UNVERIFIED)
 			       : block_chain(c);
-	if (!asks_for_listed(c))
+	if (!learning_is_listed(c))
 		return asks_for_others(c);
-	(void)learned_add(c->worker->engine->learned, c->hello->host, &c->server_addr,
-			  c->worker->loop.now + config->learn.ttl);
-	note_address(c, true);
+	if (!learning_note(c, LEARN_ASKED))
+		return go_on(c, false);
+	learning_end(c);
 	return fate_pass(c, FATE_LEARN, REASON_CLIENT_CERTIFICATE_REQUESTED);
 }
 
@@ -157,7 +141,7 @@ static enum conn_state judge_asking_server(struct conn *c)
  */
 static enum conn_state pass_unproven(struct conn *c)
 {
-	if (asks_for_listed(c))
+	if (learning_is_listed(c))
 		return fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_REQUESTED);
 	if (config_of(c)->client_certificate.other_authorities == ACTION_PASS)
 		return fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY);
@@ -184,6 +168,8 @@ enum conn_state probe_server(struct conn *c)
 		return fate_client_gone(c);
 	if (!c->upstream && upstream_new(&c->server, c->worker->random, c->hello, &c->upstream) < 0)
 		return fate_fail(c, REASON_NO_RESOURCES);
+	if (config_of(c)->client_certificate.requested != ACTION_INTERCEPT)
+		upstream_hear_late(c->upstream);
 	switch (c->is_proving ? upstream_prove(c->upstream) : upstream_handshake(c->upstream)) {
 	case UPSTREAM_WAIT:
 		return CONN_PROBING;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/relay.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -56,12 +57,53 @@ void relay_pool_deinit(struct relay_pool *pool)
 
 void relay_deinit(struct relay *relay, struct relay_pool *pool)
 {
+	relay_forget(relay);
 	buffer_return(relay, pool);
 }
 
+/* --- the head, kept aside --- */
+
+void relay_keep(struct relay *relay)
+{
+	relay->keeps_head = true;
+}
+
+void relay_forget(struct relay *relay)
+{
+	if (relay->head)
+		explicit_bzero(relay->head, relay->n_head);
+	free(relay->head);
+	relay->head = NULL;
+	relay->n_head = 0;
+	relay->keeps_head = false;
+}
+
+const uint8_t *relay_head(const struct relay *relay, size_t *ret_n)
+{
+	*ret_n = relay->n_head;
+	return relay->head;
+}
+
+static void keep(struct relay *relay)
+{
+	if (!relay->keeps_head || relay->end == 0)
+		return;
+	if (!relay->head)
+		relay->head = malloc(RELAY_HEAD_MAX);
+	if (!relay->head || relay->end > RELAY_HEAD_MAX - relay->n_head) {
+		relay_forget(relay);
+		return;
+	}
+	memcpy(relay->head + relay->n_head, relay->buffer->bytes, relay->end);
+	relay->n_head += relay->end;
+}
+
+/* --- moving --- */
+
 static bool is_failure(enum session_io io)
 {
-	return io == SESSION_RESET || io == SESSION_ALERT || io == SESSION_ERROR;
+	return io == SESSION_RESET || io == SESSION_ALERT || io == SESSION_ERROR ||
+	       io == SESSION_WANTS_CERTIFICATE;
 }
 
 /* Reads what is there, as far as the buffer reaches, and notes how it ended. */
@@ -78,6 +120,7 @@ static void fill(struct relay *relay, struct session *from)
 	}
 	if (relay->end > relay->dirty)
 		relay->dirty = relay->end;
+	keep(relay);
 	if (relay->io == SESSION_CLOSED)
 		relay->is_closed = true;
 	if (relay->io == SESSION_TRUNCATED)
@@ -122,6 +165,20 @@ static enum session_io carry_on(struct relay *relay, struct session *to, int to_
 	enum session_io io = drain(relay, to);
 
 	return io == SESSION_OK ? finish(relay, to, to_fd) : io;
+}
+
+int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *bytes, size_t n)
+{
+	if (!buffer_borrow(relay, pool))
+		return -ENOMEM;
+	memcpy(relay->buffer->bytes, bytes, n);
+	relay->begin = 0;
+	relay->end = n;
+	if (n > relay->dirty)
+		relay->dirty = n;
+	relay->io = SESSION_OK;
+	relay->is_closed = relay->is_finished = true;
+	return 0;
 }
 
 enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struct session *from,

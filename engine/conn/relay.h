@@ -16,6 +16,7 @@
  */
 
 enum {
+	RELAY_HEAD_MAX = 16384,
 	/* Four of the largest records that mbedTLS writes; a byte more would be one of its own. */
 	RELAY_BUFFER = 4 * 16383,
 };
@@ -44,13 +45,16 @@ struct relay {
 	bool is_notified; /* close_notify was sent on */
 	bool is_shut;     /* FIN was sent on */
 	uint64_t bytes;   /* written, in all */
+	bool keeps_head;
+	uint8_t *head; /* all that was read, while that is kept; owned */
+	size_t n_head;
 };
 
 enum relay_result {
 	RELAY_WAIT,
 	RELAY_AGAIN,       /* the share of this turn is used up */
 	RELAY_ENDED,       /* all was carried over, the FIN included */
-	RELAY_READ_FAILED, /* *ret_io says how: RESET, ALERT, ERROR */
+	RELAY_READ_FAILED, /* *ret_io says how: RESET, ALERT, ERROR, WANTS_CERTIFICATE */
 	RELAY_WRITE_FAILED,
 	RELAY_NO_MEMORY,
 };
@@ -58,6 +62,21 @@ enum relay_result {
 /* `to_fd` is the socket under `to`, for its FIN. */
 enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struct session *from,
 			     struct session *to, int to_fd, enum session_io *ret_io);
+
+/*
+ * Before the first relay_move(): what is read is kept aside as well, until relay_forget() or until
+ * it is more than RELAY_HEAD_MAX bytes.
+ */
+void relay_keep(struct relay *relay);
+void relay_forget(struct relay *relay);
+/* All that was read so far; NULL: nothing, or it is not known any more. */
+const uint8_t *relay_head(const struct relay *relay, size_t *ret_n);
+
+/*
+ * When all that was read is written: these last bytes of our own (at most RELAY_BUFFER), then
+ * close_notify and FIN, for relay_move() to write; it reads nothing any more. 0 or -ENOMEM.
+ */
+int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *bytes, size_t n);
 
 /* Wipes and gives back the buffer. */
 void relay_deinit(struct relay *relay, struct relay_pool *pool);

@@ -146,6 +146,8 @@ void report_upstream(struct conn *conn)
 		json_object_set_new(conn->report_upstream, "certificate", certificate);
 	if (upstream_request(conn->upstream))
 		conn->report_request = request_of(upstream_request(conn->upstream));
+	if (upstream_is_late(conn->upstream))
+		json_object_set_new(conn->report_request, "late", json_true());
 }
 
 /* --- the line --- */
@@ -168,8 +170,9 @@ static json_t *durations_of(const struct conn *conn)
 		const char *key;
 		enum conn_state state;
 	} phases[] = {
-		{ "hello", CONN_PEEKING }, { "dial", CONN_DIALLING },  { "probe", CONN_PROBING },
-		{ "forge", CONN_FORGING }, { "greet", CONN_GREETING }, { "redial", CONN_PASSING },
+		{ "hello", CONN_PEEKING },  { "dial", CONN_DIALLING }, { "probe", CONN_PROBING },
+		{ "wait", CONN_WAITING },   { "forge", CONN_FORGING }, { "greet", CONN_GREETING },
+		{ "redial", CONN_PASSING },
 	};
 	json_t *object = json_object();
 
@@ -222,5 +225,47 @@ void report_connection(struct conn *conn)
 		json_object_set(event, "client_certificate", conn->report_request);
 	json_object_set_new(event, "bytes", bytes_of(conn));
 	json_object_set_new(event, "ms", durations_of(conn));
+	json_log_write(conn->worker->engine->log, event);
+}
+
+/* --- what was learned --- */
+
+static json_t *entry_of(const struct entry *entry)
+{
+	char value[ENTRY_TEXT_MAX];
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < ENTRY_N_FIELDS; i++)
+		set_text(object, entry_field_name(i), entry_field_write(entry, i, value));
+	return object;
+}
+
+void report_learned(const struct conn *conn, enum learned_note note, const struct entry *entry,
+		    const struct entry *before)
+{
+	/* NULL: nothing that anybody wants to hear of. */
+	static const struct {
+		const char *type, *what;
+	} events[] = {
+		[LEARNED_ADDED] = { "learned", "added" },
+		[LEARNED_GENERALISED] = { "learned", "generalised" },
+		[LEARNED_CLASS_CHANGED] = { "alert", "class_changed" },
+		[LEARNED_KEY_CHANGED] = { "alert", "key_changed" },
+		[LEARNED_LIMITED] = { "alert", "client_limit" },
+		[LEARNED_FULL] = { "alert", "no_room" },
+	};
+	json_t *event;
+
+	if (note > LEARNED_FULL || !events[note].type ||
+	    (note == LEARNED_ADDED && entry->class == LEARN_NOTHING))
+		return;
+	event = json_object();
+	json_object_set_new(event, "timestamp", json_time(clock_wall_us()));
+	json_object_set_new(event, "event_type", json_string(events[note].type));
+	set_flow(event, conn);
+	set_text(event, "what", events[note].what);
+	json_object_set_new(event, "entry", entry_of(entry));
+	if (note == LEARNED_CLASS_CHANGED || note == LEARNED_KEY_CHANGED)
+		json_object_set_new(event, "before", entry_of(before));
 	json_log_write(conn->worker->engine->log, event);
 }

@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "base/log.h"
 #include "net/tproxy.h"
@@ -199,6 +200,37 @@ void worker_wake(struct worker *worker)
 		return; /* its counter is full: the worker is awake */
 }
 
+/* --- waiting for others --- */
+
+void worker_wake_waiting(struct worker *worker)
+{
+	if (!atomic_exchange(&worker->has_woken, true))
+		worker_wake(worker);
+}
+
+void worker_set_waiting(struct conn *conn, bool is_waiting)
+{
+	struct worker *worker = conn->worker;
+
+	if (conn->is_in_waiting == is_waiting)
+		return;
+	conn->is_in_waiting = is_waiting;
+	if (is_waiting)
+		DL_APPEND2(worker->waiting, conn, prev_waiting, next_waiting_turn);
+	else
+		DL_DELETE2(worker->waiting, conn, prev_waiting, next_waiting_turn);
+}
+
+static void run_waiting(struct worker *worker)
+{
+	struct conn *conn, *next;
+
+	if (!atomic_exchange(&worker->has_woken, false))
+		return;
+	DL_FOREACH_SAFE2(worker->waiting, conn, next, next_waiting_turn)
+	worker_ready(conn);
+}
+
 /* --- the loop --- */
 
 void worker_ready(struct conn *conn)
@@ -233,6 +265,7 @@ static void dispatch(struct worker *worker, struct sock *sock)
 		if (read(sock->fd, &count, sizeof(count)) < 0)
 			break;
 		adopt_certgen(worker);
+		run_waiting(worker);
 		if (atomic_load(&worker->engine->is_draining) && !atomic_load(&worker->has_left))
 			accept_no_more(worker);
 		break;

@@ -27,13 +27,15 @@ struct worker {
 	struct pipe_pool pipes;
 	struct relay_pool buffers;
 	struct conn *conns;
-	struct conn *ready;   /* singly linked, to be run in the next turn */
-	struct conn *dead;    /* to be freed after the batch */
-	unsigned index;       /* of its beat in the status page */
-	bool is_short;        /* of descriptors or memory: new connections wait in the backlog */
-	uint64_t short_said;  /* ms, when that was last said */
-	uint64_t retry;       /* ms, when to try again */
-	atomic_bool has_left; /* its listeners, because the engine drains */
+	struct conn *waiting;  /* in CONN_WAITING */
+	atomic_bool has_woken; /* some of those may go on */
+	struct conn *ready;    /* singly linked, to be run in the next turn */
+	struct conn *dead;     /* to be freed after the batch */
+	unsigned index;        /* of its beat in the status page */
+	bool is_short;         /* of descriptors or memory: new connections wait in the backlog */
+	uint64_t short_said;   /* ms, when that was last said */
+	uint64_t retry;        /* ms, when to try again */
+	atomic_bool has_left;  /* its listeners, because the engine drains */
 	atomic_uint_fast64_t turned; /* ms, its last turn */
 	uint8_t scratch[HELLO_MAX];
 };
@@ -58,6 +60,11 @@ int worker_start(struct worker *worker);
 void worker_wake(struct worker *worker);
 /* Any thread: hands over a new line to certgen. */
 void worker_set_certgen(struct worker *worker, int fd);
+
+/* Any thread: connections in CONN_WAITING are to look again. */
+void worker_wake_waiting(struct worker *worker);
+/* Whether the connection is in CONN_WAITING. */
+void worker_set_waiting(struct conn *conn, bool is_waiting);
 
 /* Runs the connection in the next turn of its worker's loop. */
 void worker_ready(struct conn *conn);

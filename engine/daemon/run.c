@@ -39,10 +39,21 @@ struct running {
 	uint64_t drained; /* ms, when what is left is ended; 0: not draining */
 };
 
+static struct learned_options learned_options(const struct config *config)
+{
+	struct learned_options options = LEARNED_DEFAULTS;
+
+	options.max = config->learn.max_entries;
+	options.siblings = config->learn.siblings;
+	options.per_client = config->learn.per_client;
+	return options;
+}
+
 /* Everything that is read with the rights the engine keeps, so that a reload can read it too. */
 static int prepare(struct running *run, struct config *config)
 {
 	struct engine *engine = &run->engine;
+	struct learned_options options;
 	struct config_error error;
 	int r = settings_new(config, &engine->settings, &error);
 
@@ -59,7 +70,13 @@ static int prepare(struct running *run, struct config *config)
 		log_error("log.connections: %s: %s", config->log.connections, strerror(-r));
 		return r;
 	}
-	engine->learned = learned_new(config->learn.max_entries);
+	options = learned_options(config);
+	r = learned_open(&options, config->learn.store, &engine->learned);
+	if (r < 0) {
+		log_error("learn.store: %s: %s", config->learn.store,
+			  r == -EINVAL ? "no such kind of store" : strerror(-r));
+		return r;
+	}
 	engine->exclusive = exclusive_new(config->learn.max_entries);
 	if (tls_init() < 0 || !engine->learned || !engine->exclusive ||
 	    !(engine->leaf_keys = leaf_keys_new())) {
@@ -116,12 +133,14 @@ static bool needs_restart(const struct config *a, const struct config *b)
 	       memcmp(&a->ca, &b->ca, sizeof(a->ca)) != 0 ||
 	       memcmp(&a->certgen, &b->certgen, sizeof(a->certgen)) != 0 ||
 	       strcmp(a->log.connections, b->log.connections) != 0 ||
-	       a->learn.max_entries != b->learn.max_entries;
+	       a->learn.max_entries != b->learn.max_entries ||
+	       strcmp(a->learn.store, b->learn.store) != 0;
 }
 
 static void reload(struct running *run)
 {
 	struct engine *engine = &run->engine;
+	struct learned_options options;
 	struct config_error error;
 	struct settings *settings;
 	struct config *config;
@@ -143,7 +162,10 @@ static void reload(struct running *run)
 	}
 	if (needs_restart(engine->settings->config, config))
 		log_warning("reloaded, but listen, workers, user, marks.listener, ca, certgen, "
-			    "learn.max_entries and log.connections change only by a restart");
+			    "learn.max_entries, learn.store and log.connections change only by a "
+			    "restart");
+	options = learned_options(config);
+	learned_set_options(engine->learned, &options);
 	engine_set_settings(engine, settings);
 	log_info("reloaded %s", run->path);
 }

@@ -8,41 +8,13 @@
 
 #include "base/addr.h"
 #include "policy/rule.h"
+#include "policy/words.h"
 
 /*
  * The configuration: one YAML file and the *.yaml of the folder conf.d beside it, in the order of
  * their names; a later file overrides a key and appends to `rules`. postern.conf(5) documents every
  * key. A struct config is immutable once loaded.
  */
-
-#define SOURCES(X)                                                                                 \
-	X(SOURCE_APPLIANCE, "appliance")                                                           \
-	X(SOURCE_CLIENT, "client")
-
-#define ON_INVALIDS(X)                                                                             \
-	X(ON_INVALID_BLOCK, "block")                                                               \
-	X(ON_INVALID_MIRROR, "mirror")
-
-#define FORWARD_RULES(X)                                                                           \
-	X(FORWARD_RULES_HONOUR, "honour")                                                          \
-	X(FORWARD_RULES_IGNORE, "ignore")
-
-#define QUICS(X)                                                                                   \
-	X(QUIC_REJECT, "reject")                                                                   \
-	X(QUIC_ALLOW, "allow")                                                                     \
-	X(QUIC_BY_HOST, "by-host")
-
-#define ON_FAILURES(X)                                                                             \
-	X(ON_FAILURE_OPEN, "open")                                                                 \
-	X(ON_FAILURE_CLOSED, "closed")
-
-#define CONFIG_CONSTANT(constant, text) constant,
-enum source { SOURCES(CONFIG_CONSTANT) };
-enum on_invalid { ON_INVALIDS(CONFIG_CONSTANT) };
-enum on_failure { ON_FAILURES(CONFIG_CONSTANT) };
-enum forward_rules { FORWARD_RULES(CONFIG_CONSTANT) };
-enum quic { QUICS(CONFIG_CONSTANT) };
-#undef CONFIG_CONSTANT
 
 enum {
 	CONFIG_PATH_MAX = 512,
@@ -110,8 +82,13 @@ struct config {
 	} gate;
 	char status_file[CONFIG_PATH_MAX];
 	struct {
-		uint64_t ttl; /* ms */
+		char store[CONFIG_PATH_MAX]; /* as learned_open() takes it */
+		uint64_t ttl;                /* ms, of a server that asked */
+		uint64_t nothing_ttl;        /* ms, of one that did not */
 		unsigned max_entries;
+		unsigned siblings;   /* names that make an entry for all of them; 0: never */
+		unsigned per_client; /* new entries per client and hour; 0: no limit */
+		bool is_to_be_approved;
 		/* Addresses of which every connection was asked pass in the kernel. */
 		bool pass_addresses;
 	} learn;

@@ -32,6 +32,8 @@ static const struct value_kind user = { .type = VALUE_USER };
 static const struct value_kind path = { .type = VALUE_PATH };
 static const struct value_kind optional_path = { .type = VALUE_PATH, .may_be_empty = true };
 static const struct value_kind output = { .type = VALUE_PATH, .words = output_words };
+static const struct value_kind store = { .type = VALUE_STORE };
+static const struct value_kind limit = { .type = VALUE_NUMBER, .min = 0, .max = 1000000 };
 static const struct value_kind level = { .type = VALUE_LABEL, .words = level_words };
 static const struct value_kind source = WORDS(source_words, ALL);
 static const struct value_kind on_invalid = WORDS(invalid_words, ALL);

@@ -64,6 +64,16 @@
 	X("gate.forward_rules", gate.forward_rules, forward_rules, "honour",                       \
 	  "whether the FORWARD chain is asked before a connection is intercepted")                 \
 	X("status_file", status_file, path, "/run/postern/status", "what postern status reads")    \
+	X("learn.store", learn.store, store, "/var/lib/postern/learned.db",                        \
+	  "where what is learned is kept: a file, redis://..., or none")                           \
+	X("learn.nothing_ttl", learn.nothing_ttl, duration, "1h",                                  \
+	  "how long it is remembered that a server asked nothing")                                 \
+	X("learn.siblings", learn.siblings, limit, "3",                                            \
+	  "names below a wildcard that make an entry for all of them; 0: never")                   \
+	X("learn.per_client", learn.per_client, limit, "100",                                      \
+	  "new entries per client and hour; 0: no limit")                                          \
+	X("learn.approval", learn.is_to_be_approved, boolean, "false",                             \
+	  "whether a new entry counts only once it is approved")                                   \
 	X("learn.ttl", learn.ttl, duration, "12h", "how long a learned server is remembered")      \
 	X("learn.max_entries", learn.max_entries, count, "100000", "learned servers at once")      \
 	X("learn.pass_addresses", learn.pass_addresses, boolean, "false",                          \

@@ -75,6 +75,8 @@
 	X(END_SERVER_ALERT, "server_alert", "the server sent a fatal alert")                       \
 	X(END_CLIENT_TLS_ERROR, "client_tls_error", "the client broke TLS")                        \
 	X(END_SERVER_TLS_ERROR, "server_tls_error", "the server broke TLS")                        \
+	X(END_LATE_REQUEST, "late_request",                                                        \
+	  "the server asked for a client certificate inside the session")                          \
 	X(END_CLIENT_TIMEOUT, "client_timeout", "the client did not answer in time")               \
 	X(END_SERVER_REFUSED, "server_refused", "the server refused the connection")               \
 	X(END_SERVER_UNREACHABLE, "server_unreachable", "no route to the server")                  \

@@ -152,6 +152,14 @@ static bool read_path(const struct value_kind *kind, const char *text, const cha
 	return value_path(file, text, ret_path, size);
 }
 
+static bool read_store(const char *text, const char *file, char *ret_text, size_t size)
+{
+	if (strcmp(text, "none") == 0 || strncmp(text, "redis://", 8) == 0 ||
+	    strncmp(text, "redis+unix://", 13) == 0)
+		return read_text(text, ret_text, size);
+	return *text && !strstr(text, "://") && value_path(file, text, ret_text, size);
+}
+
 bool value_read(const struct value_kind *kind, const char *text, const char *file, void *member,
 		size_t size)
 {
@@ -183,6 +191,8 @@ bool value_read(const struct value_kind *kind, const char *text, const char *fil
 		return find_word(kind, text) >= 0 && read_text(text, member, size);
 	case VALUE_USER:
 		return is_user(text) && read_text(text, member, size);
+	case VALUE_STORE:
+		return read_store(text, file, member, size);
 	case VALUE_PATH:
 		return read_path(kind, text, file, member, size);
 	}
@@ -240,6 +250,9 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 		snprintf(expected, VALUE_EXPECTED_MAX, "a user name of at most %zu characters",
 			 size - 1);
 		break;
+	case VALUE_STORE:
+		strcpy(expected, "none, a path, redis://HOST or redis+unix:///PATH");
+		break;
 	case VALUE_PATH:
 		snprintf(expected, VALUE_EXPECTED_MAX, "a path of at most %zu characters",
 			 size - 1);
@@ -287,6 +300,7 @@ void value_write(const struct value_kind *kind, const void *member, char *text, 
 		break;
 	case VALUE_LABEL:
 	case VALUE_USER:
+	case VALUE_STORE:
 	case VALUE_PATH:
 		snprintf(text, size, "%s", (const char *)member);
 		break;

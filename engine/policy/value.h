@@ -18,6 +18,7 @@ enum value_type {
 	VALUE_WORD,     /* an enum: the word's place in `words`, if its bit is set in `allowed` */
 	VALUE_LABEL,    /* char[]: one of `words`, kept as text */
 	VALUE_USER,     /* char[]: a user's name, or empty */
+	VALUE_STORE,    /* char[]: "none", "redis://...", "redis+unix://...", or a path */
 	VALUE_PATH, /* char[]: a path, made relative to the file that names it, or one of `words` */
 };
 

@@ -34,7 +34,7 @@ struct certificate {
 /* 0; -EBADMSG when it does not parse; -ENOMEM. */
 int certificate_read(struct der der, struct certificate *ret_certificate);
 
-/* SHA-256 of the SubjectPublicKeyInfo (RFC 5280): 0; -EBADMSG when the certificate does not parse. */
+/* SHA-256 of the SubjectPublicKeyInfo (RFC 5280). 0; -EBADMSG when it does not parse. */
 int certificate_key_digest(struct der der, uint8_t ret_digest[32]);
 
 /* SHA-256 of any bytes. */

@@ -13,8 +13,14 @@
  * loop raises it. `prefix` lets the downstream side receive a ClientHello that was peeked and
  * re-framed before it receives from the socket.
  *
+ * A server may also ask inside the session. In TLS 1.2 it sends a HelloRequest, to which the
+ * library answers with no_renegotiation: that is the only thing it ever writes while it reads a
+ * sound record, so transmit() is where the request is seen, authenticated and not answered yet. In
+ * TLS 1.3 it sends a CertificateRequest, which the library takes for an unexpected message.
+ *
  * Private members used, of mbedtls_ssl_context: state, tls_version, in_msg, in_msgtype, in_hslen,
- * in_buf, in_hdr, out_buf, out_msg, out_left, session_negotiate; of mbedtls_ssl_session: peer_cert.
+ * in_buf, in_hdr, out_buf, out_msg, out_left, p_bio, session_negotiate; of mbedtls_ssl_session:
+ * peer_cert.
  */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include "tls/mbed.h"
@@ -40,6 +46,7 @@ enum {
 
 int tls_init(void)
 {
+	(void)mbedtls_ssl_list_ciphersuites(); /* its first call fills a table, without a lock */
 	return psa_crypto_init() == PSA_SUCCESS ? 0 : -EIO;
 }
 
@@ -97,11 +104,38 @@ static int receive(void *context, unsigned char *bytes, size_t n)
 	return (int)r;
 }
 
+/* The message in hand, without its header; NULL: it is of another type. */
+static const uint8_t *message_body(const struct session *session, uint8_t type, size_t *ret_n)
+{
+	const mbedtls_ssl_context *ssl = &session->ssl;
+
+	if (ssl->in_msgtype != MBEDTLS_SSL_MSG_HANDSHAKE || !ssl->in_msg ||
+	    ssl->in_msg[0] != type || ssl->in_hslen < HANDSHAKE_HEADER)
+		return NULL;
+	*ret_n = ssl->in_hslen - HANDSHAKE_HEADER;
+	return ssl->in_msg + HANDSHAKE_HEADER;
+}
+
+/* What is about to be sent is the library's answer to a HelloRequest. */
+static bool answers_hello_request(const struct session *session)
+{
+	size_t n;
+
+	return session->is_reading && session->hears_late &&
+	       session->ssl.tls_version == MBEDTLS_SSL_VERSION_TLS1_2 &&
+	       message_body(session, MBEDTLS_SSL_HS_HELLO_REQUEST, &n) && n == 0;
+}
+
 static int transmit(void *context, const unsigned char *bytes, size_t n)
 {
 	struct session *session = context;
-	ssize_t r = sock_send(session->sock, bytes, n);
+	ssize_t r;
 
+	if (answers_hello_request(session)) {
+		session->is_request_seen = session->is_request_late = true;
+		return MBEDTLS_ERR_NET_SEND_FAILED;
+	}
+	r = sock_send(session->sock, bytes, n);
 	if (r == -EAGAIN)
 		return MBEDTLS_ERR_SSL_WANT_WRITE;
 	if (r < 0) {
@@ -180,20 +214,9 @@ int __wrap_mbedtls_ssl_handshake_client_step(mbedtls_ssl_context *ssl)
 	return r;
 }
 
-static const uint8_t *message_body(const struct session *session, uint8_t type, size_t *ret_n)
-{
-	const mbedtls_ssl_context *ssl = &session->ssl;
-
-	if (ssl->in_msgtype != MBEDTLS_SSL_MSG_HANDSHAKE || !ssl->in_msg ||
-	    ssl->in_msg[0] != type || ssl->in_hslen < HANDSHAKE_HEADER)
-		return NULL;
-	*ret_n = ssl->in_hslen - HANDSHAKE_HEADER;
-	return ssl->in_msg + HANDSHAKE_HEADER;
-}
-
 /*
- * The same for what this side, as a server, has just written. In TLS 1.3 the ServerHello is the
- * first of several messages that leave together, and out_msg already points behind it.
+ * As message_body(), for what this side, as a server, has just written. In TLS 1.3 the ServerHello
+ * is the first of several messages that leave together, and out_msg already points behind it.
  */
 static const uint8_t *written_body(const struct session *session, uint8_t type, size_t *ret_n)
 {
@@ -207,6 +230,32 @@ static const uint8_t *written_body(const struct session *session, uint8_t type, 
 	if (*ret_n > MBEDTLS_SSL_OUT_CONTENT_LEN - HANDSHAKE_HEADER)
 		return NULL;
 	return message + HANDSHAKE_HEADER;
+}
+
+/*
+ * The linker puts this, too, in front of the library's function, which knows no
+ * post_handshake_auth (RFC 8446 section 4.2.6). What it writes is followed by other extensions, so
+ * one more may stand at its end.
+ */
+int __real_mbedtls_ssl_tls13_write_client_hello_exts(mbedtls_ssl_context *ssl, unsigned char *at,
+						     unsigned char *end, size_t *ret_n);
+int __wrap_mbedtls_ssl_tls13_write_client_hello_exts(mbedtls_ssl_context *ssl, unsigned char *at,
+						     unsigned char *end, size_t *ret_n);
+
+int __wrap_mbedtls_ssl_tls13_write_client_hello_exts(mbedtls_ssl_context *ssl, unsigned char *at,
+						     unsigned char *end, size_t *ret_n)
+{
+	static const uint8_t post_handshake_auth[] = { 0, 49, 0, 0 };
+	const struct session *session = ssl->p_bio;
+	int r = __real_mbedtls_ssl_tls13_write_client_hello_exts(ssl, at, end, ret_n);
+
+	if (r != 0 || !session->hears_late || !session->has_post_handshake_auth)
+		return r;
+	if ((size_t)(end - at) - *ret_n < sizeof(post_handshake_auth))
+		return MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL;
+	memcpy(at + *ret_n, post_handshake_auth, sizeof(post_handshake_auth));
+	*ret_n += sizeof(post_handshake_auth);
+	return 0;
 }
 
 static void note_group(struct session *session, int state)
@@ -363,8 +412,40 @@ const mbedtls_x509_crt *mbed_peer_chain(const struct session *session)
 
 /* --- after it --- */
 
+/* RFC 8446 section 4.6.2; in hand, or its first piece when it cannot fit. */
+static bool is_late_request(const struct session *session, int error)
+{
+	const mbedtls_ssl_context *ssl = &session->ssl;
+	size_t n;
+
+	if (!session->hears_late || !session->has_post_handshake_auth || error == 0 ||
+	    ssl->tls_version != MBEDTLS_SSL_VERSION_TLS1_3)
+		return false;
+	if (ssl->in_hslen > MBED_MESSAGE_MAX)
+		return ssl->in_buf[FIRST_MESSAGE] == MBEDTLS_SSL_HS_CERTIFICATE_REQUEST;
+	return error == MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE &&
+	       message_body(session, MBEDTLS_SSL_HS_CERTIFICATE_REQUEST, &n);
+}
+
+static void note_late_request(struct session *session)
+{
+	size_t n;
+	const uint8_t *body = message_body(session, MBEDTLS_SSL_HS_CERTIFICATE_REQUEST, &n);
+
+	session->is_request_seen = session->is_request_late = true;
+	certreq_deinit(&session->request);
+	session->request = (struct certreq){ 0 };
+	/* Without memory it is a request that names nobody. */
+	if (body && session->ssl.in_hslen <= MBED_MESSAGE_MAX)
+		(void)certreq_parse(body, n, MBEDTLS_SSL_VERSION_TLS1_3, &session->request);
+}
+
 static enum session_io io_failed(struct session *session, int error)
 {
+	if (is_late_request(session, error))
+		note_late_request(session);
+	if (session->is_request_late)
+		return SESSION_WANTS_CERTIFICATE;
 	switch (error) {
 	case MBEDTLS_ERR_SSL_WANT_READ:
 	case MBEDTLS_ERR_SSL_WANT_WRITE:
@@ -402,13 +483,17 @@ enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, 
 {
 	int r;
 
+	if (session->is_request_late)
+		return SESSION_WANTS_CERTIFICATE;
 	if (session->is_at_end)
 		return SESSION_TRUNCATED;
 	if (session->is_closed)
 		return await_fin(session);
+	session->is_reading = true;
 	do {
 		r = mbedtls_ssl_read(&session->ssl, bytes, n);
 	} while (r == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET);
+	session->is_reading = false;
 	if (r <= 0)
 		return io_failed(session, r);
 	*ret_n = (size_t)r;
@@ -418,8 +503,11 @@ enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, 
 enum session_io session_write(struct session *session, const uint8_t *bytes, size_t n,
 			      size_t *ret_n)
 {
-	int r = mbedtls_ssl_write(&session->ssl, bytes, n);
+	int r;
 
+	if (session->is_request_late) /* the refusal that was held back would go first */
+		return SESSION_WAIT;
+	r = mbedtls_ssl_write(&session->ssl, bytes, n);
 	if (r < 0)
 		return io_failed(session, r);
 	*ret_n = (size_t)r;
@@ -428,6 +516,8 @@ enum session_io session_write(struct session *session, const uint8_t *bytes, siz
 
 enum session_io session_close_notify(struct session *session)
 {
+	if (session->is_request_late)
+		return SESSION_WAIT;
 	for (;;) {
 		/* With output pending the library only flushes, and says nothing of closing. */
 		bool is_pending = session->ssl.out_left != 0;

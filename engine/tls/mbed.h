@@ -47,10 +47,14 @@ struct session {
 	uint8_t *prefix; /* bytes to be received before those of the socket; owned */
 	size_t prefix_length;
 	size_t prefix_taken;
-	bool has_tls13;         /* in what was offered */
-	uint16_t group;         /* seen in the handshake */
-	bool is_request_seen;   /* a CertificateRequest was reported */
-	struct certreq request; /* what it said */
+	bool has_tls13;               /* in what was offered */
+	uint16_t group;               /* seen in the handshake */
+	bool is_request_seen;         /* a CertificateRequest was reported */
+	struct certreq request;       /* what it said */
+	bool hears_late;              /* a request inside the session is to be reported */
+	bool has_post_handshake_auth; /* the client's hello; only then may it come in TLS 1.3 */
+	bool is_request_late;         /* it has come */
+	bool is_reading;              /* the library is, on behalf of session_read() */
 	uint8_t alert;
 	int socket_error; /* errno of the last failed call on the socket */
 	bool is_at_end;   /* the peer's FIN was seen */

@@ -33,6 +33,8 @@ enum session_io {
 	SESSION_RESET,     /* the connection was reset, or another socket error */
 	SESSION_ALERT,     /* the peer sent a fatal alert: session_alert() */
 	SESSION_ERROR,     /* the peer broke TLS: session_error() */
+	/* The server asks for a certificate now; nothing can be written to it any more. */
+	SESSION_WANTS_CERTIFICATE,
 };
 
 /* At most n bytes of plaintext; *ret_n is set with SESSION_OK. */

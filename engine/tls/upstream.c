@@ -127,6 +127,7 @@ static void offer(struct session *session, const struct hello *hello)
 	mbedtls_ssl_config *conf = &session->conf;
 
 	offer_versions(session, hello);
+	session->has_post_handshake_auth = hello->has_post_handshake_auth;
 	offer_alpn(session, hello);
 	common_suites(hello, session->suites);
 	mbedtls_ssl_conf_ciphersuites(conf, session->suites);
@@ -160,6 +161,11 @@ int upstream_new(struct sock *sock, struct tls_random *random, const struct hell
 	}
 	*ret_session = session;
 	return 0;
+}
+
+void upstream_hear_late(struct session *session)
+{
+	session->hears_late = true;
 }
 
 /* An alert about the version: without TLS 1.3 in the offer, that may be all the server speaks. */
@@ -217,6 +223,11 @@ enum upstream_result upstream_prove(struct session *session)
 const struct certreq *upstream_request(const struct session *session)
 {
 	return session->is_request_seen ? &session->request : NULL;
+}
+
+bool upstream_is_late(const struct session *session)
+{
+	return session->is_request_late;
 }
 
 unsigned upstream_chain(const struct session *session, struct der *ret_chain, unsigned n)

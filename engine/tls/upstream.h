@@ -38,6 +38,15 @@ bool upstream_is_possible(const struct hello *hello);
 int upstream_new(struct sock *sock, struct tls_random *random, const struct hello *hello,
 		 struct session **ret_session);
 
+/*
+ * Before the handshake: whoever is to read the session wants to hear of a request inside it, by
+ * SESSION_WANTS_CERTIFICATE. TLS 1.3 servers are offered to ask (post_handshake_auth) if the client
+ * offers it; a TLS 1.2 server's HelloRequest is reported and not answered. It gives no reason, and
+ * may also be about keys. Without this call the former are not offered it, and the latter are told
+ * no_renegotiation.
+ */
+void upstream_hear_late(struct session *session);
+
 enum upstream_result upstream_handshake(struct session *session);
 
 /*
@@ -46,8 +55,13 @@ enum upstream_result upstream_handshake(struct session *session);
  */
 enum upstream_result upstream_prove(struct session *session);
 
-/* What the server asked, after UPSTREAM_WANTS_CERTIFICATE; NULL when it did not ask. Borrowed. */
+/*
+ * What the server asked, in the handshake or late; NULL when it did not ask. Borrowed. A
+ * HelloRequest says nothing.
+ */
 const struct certreq *upstream_request(const struct session *session);
+/* It asked inside the session. */
+bool upstream_is_late(const struct session *session);
 
 /* The server's chain as it sent it, leaf first; borrowed. The number of certificates put out. */
 unsigned upstream_chain(const struct session *session, struct der *ret_chain, unsigned n);

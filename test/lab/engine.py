@@ -57,6 +57,7 @@ class Engine:
         self.messages = self.folder / "stderr"
         self.process = None
         self._unclaimed = []
+        self._events = []  # that are no connections
         self._read = 0
         self.settings = merged({
             "user": "nobody",
@@ -70,6 +71,7 @@ class Engine:
             "status_file": str(self.folder / "run" / "status"),
             "certgen": {"user": "daemon", "program": str(build() / "certgen/postern-certgen")},
             "upstream": {"trust_store": str(pki.root.certificate)},
+            "learn": {"store": str(self.folder / "learned.db")},
             "log": {"connections": str(self.log)},
         }, changes or {})
         self.configure()
@@ -180,6 +182,17 @@ class Engine:
 
         return wait_until(claim, f"a log line of port {port}, host {host}")
 
+    def event(self, kind, what, host):
+        """The event about what was learned of that host. Each is given out once."""
+        def claim():
+            self._read_log()
+            for i, event in enumerate(self._events):
+                if (event["event_type"], event["what"], event["entry"]["host"]) == (kind, what, host):
+                    return self._events.pop(i)
+            return None
+
+        return wait_until(claim, f"an event {kind} {what} of {host}")
+
     def rewind(self):
         """The log is a new file."""
         self._read = 0
@@ -208,4 +221,5 @@ class Engine:
                 if not line.endswith(b"\n"):
                     break
                 self._read += len(line)
-                self._unclaimed.append(json.loads(line))
+                event = json.loads(line)
+                (self._unclaimed if event["event_type"] == "connection" else self._events).append(event)

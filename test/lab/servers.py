@@ -122,17 +122,18 @@ class Apache:
         self.sites = []
         self.endpoints = []
 
-    def site(self, name, *directives):
+    def site(self, name, *directives, issuer="intermediate"):
         addresses = self.lab.add_host(name)
         self.endpoints.extend(map(endpoint, addresses))
         self.sites.append(self.SITE.format(
-            name=name, addresses=addresses, certificate=self.pki.server(name),
+            name=name, addresses=addresses, certificate=self.pki.server(name, issuer=issuer),
             clients=self.pki.clients, directives="\n".join(directives)))
 
     def start(self):
         documents = self.lab.folder / "apache"
         documents.mkdir()
-        (documents / "index.html").write_text(APACHE_SAW)
+        for page in ("index.html", "private.html"):
+            (documents / page).write_text(APACHE_SAW)
         path = self.lab.folder / "apache.conf"
         path.write_text(self.CONFIGURATION.format(
             folder=self.lab.folder, sites="\n".join(self.sites), modules="\n".join(

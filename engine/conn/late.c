@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * How a late request is survived.
+ *
+ * The session with the server is worth nothing any more: it wants a signature by a key that only
+ * the client has. Now it depends on what the client has seen of it:
+ *
+ *     nothing yet, and its request may be sent again    a redirect to the same URL, then the end:
+ *                                                       its next connection passes
+ *     nothing yet                                       the end (close_notify, FIN), as of any
+ *                                                       connection that was kept for too long
+ *     something                                         a reset: what it has may be half an answer,
+ *                                                       and must not look like a whole one; clients
+ *                                                       send a request again that was not the first
+ *
+ * When a redirect leads to the next late request over a new connection, passing has not helped, and
+ * the client would go round in circles: no second one. Over a connection that the client had in
+ * store (browsers open several beforehand) it is another matter.
+ */
+#include "conn/late.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "conn/fate.h"
+#include "conn/learning.h"
+#include "conn/request.h"
+#include "conn/worker.h"
+#include "tls/upstream.h"
+
+bool late_needs_request(const struct conn *c)
+{
+	return config_of(c)->client_certificate.requested == ACTION_PASS &&
+	       c->chain_verdict == VERIFY_OK && c->hello->has_sni;
+}
+
+/* --- learning --- */
+
+/* NULL: the client's next connection to this server passes. Or why not. */
+static const char *learn(struct conn *c)
+{
+	const struct config *config = config_of(c);
+
+	if (config->client_certificate.requested != ACTION_PASS)
+		return "not to be passed";
+	if (c->chain_verdict != VERIFY_OK)
+		return "not verified";
+	if (config->client_certificate.other_authorities != ACTION_PASS && !learning_is_listed(c))
+		return "names none of the listed authorities";
+	return learning_note(c, LEARN_LATE) ? NULL : "not allowed, or not yet";
+}
+
+/* --- what the client is told --- */
+
+static uint64_t hash_addr(const union addr *addr)
+{
+	size_t n;
+	const uint8_t *bytes = addr_bytes(addr, &n);
+
+	return hash_bytes(bytes, n);
+}
+
+/* This client does not come from a redirect to this very URL and server. */
+static bool is_no_circle(struct conn *c, const struct request *request)
+{
+	const uint64_t parts[] = { hash_addr(&c->client_addr), hash_addr(&c->server_addr),
+				   addr_port(&c->server_addr),
+				   hash_bytes(request->authority, request->authority_length),
+				   hash_bytes(request->target, request->target_length) };
+
+	return redirects_allow(&c->worker->engine->redirects, hash_bytes(parts, sizeof(parts)),
+			       c->started / 1000, c->worker->loop.now);
+}
+
+/* The length of the redirect; 0: there can be none. */
+static size_t redirect(struct conn *c, char text[REQUEST_REDIRECT_MAX])
+{
+	struct session_facts facts = session_facts(c->downstream);
+	struct request request;
+	size_t n;
+	const uint8_t *bytes = relay_head(&c->relay[TO_SERVER], &n);
+
+	if (!bytes || (facts.alpn && strcmp(facts.alpn, "http/1.1") != 0) ||
+	    !request_read(bytes, n, &request) || !request_is_for(&request, c->hello->host) ||
+	    !is_no_circle(c, &request))
+		return 0;
+	return request_redirect(&request, text);
+}
+
+static void explain(struct conn *c, const char *unlearned, const char *end)
+{
+	bool is_renegotiation = session_facts(c->upstream).version == 0x0303;
+
+	snprintf(c->detail, sizeof(c->detail), "%s, %s%s, %s",
+		 is_renegotiation ? "renegotiation" : "post-handshake authentication",
+		 unlearned ? "not learned: " : "learned", unlearned ? unlearned : "", end);
+}
+
+/* From here on only the client is there. */
+static enum conn_state part(struct conn *c, const char *text, size_t n)
+{
+	fate_drop_server(c);
+	if (relay_end_with(&c->relay[TO_CLIENT], &c->worker->buffers, text, n) < 0)
+		return conn_end(c, END_NO_RESOURCES);
+	return CONN_PARTING;
+}
+
+enum conn_state late_request(struct conn *c)
+{
+	const char *unlearned = learn(c);
+	char text[REQUEST_REDIRECT_MAX];
+	size_t n = 0;
+
+	if (c->relay[TO_CLIENT].bytes > 0) {
+		explain(c, unlearned, "reset");
+		fate_drop_server(c);
+		sock_reset(&c->client);
+		return conn_end(c, END_LATE_REQUEST);
+	}
+	if (!unlearned)
+		n = redirect(c, text);
+	explain(c, unlearned, n > 0 ? "redirected" : "closed");
+	return part(c, text, n);
+}
+
+enum conn_state late_part(struct conn *c)
+{
+	enum session_io io;
+	ssize_t n;
+
+	if (relay_move(&c->relay[TO_CLIENT], &c->worker->buffers, NULL, c->downstream, c->client.fd,
+		       &io) == RELAY_WAIT)
+		return CONN_PARTING;
+	/* Unread bytes would turn our close into a reset, which may overtake the answer. */
+	do {
+		n = sock_recv(&c->client, c->worker->scratch, sizeof(c->worker->scratch));
+	} while (n > 0);
+	return n == -EAGAIN ? CONN_PARTING : conn_end(c, END_LATE_REQUEST);
+}
+
+enum conn_state late_parted(struct conn *c)
+{
+	return conn_end(c, END_LATE_REQUEST);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/request.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/reader.h"
+
+/* Up to CR LF, which is taken as well. A lone CR or LF is an error. */
+static struct reader read_line(struct reader *r)
+{
+	const uint8_t *end = reader_left(r) ? memchr(r->at, '\r', reader_left(r)) : NULL;
+	size_t n = end ? (size_t)(end - r->at) : reader_left(r);
+	const uint8_t *at = reader_bytes(r, n);
+	struct reader line = reader_of(at, n);
+
+	if (reader_u16(r) != ('\r' << 8 | '\n') || (n > 0 && memchr(at, '\n', n)))
+		r->bad = true;
+	line.bad = r->bad;
+	return line;
+}
+
+/* Up to that byte, which is taken as well. */
+static struct reader read_until(struct reader *r, char stop)
+{
+	const uint8_t *end = reader_left(r) ? memchr(r->at, stop, reader_left(r)) : NULL;
+	size_t n = end ? (size_t)(end - r->at) : reader_left(r);
+	const uint8_t *at = reader_bytes(r, n);
+	struct reader part = reader_of(at, n);
+
+	(void)reader_u8(r);
+	part.bad = r->bad;
+	return part;
+}
+
+static bool is_word(const struct reader *part, const char *word)
+{
+	size_t n = strlen(word);
+
+	return reader_left(part) == n && strncasecmp((const char *)part->at, word, n) == 0;
+}
+
+/* RFC 9110 section 5.6.2 */
+static bool is_token(const struct reader *part)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+
+	for (const uint8_t *at = part->at; at < part->end; at++) {
+		bool is_letter = (*at | 0x20) >= 'a' && (*at | 0x20) <= 'z';
+
+		if (!is_letter && (*at < '0' || *at > '9') && (*at == 0 || !strchr(others, *at)))
+			return false;
+	}
+	return reader_left(part) > 0;
+}
+
+/* Blanks and what can be seen; in UTF-8, too, as far as this is concerned. */
+static bool is_field_value(const struct reader *part)
+{
+	for (const uint8_t *at = part->at; at < part->end; at++)
+		if ((*at < ' ' && *at != '\t') || *at == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_safe_method(const struct reader *part)
+{
+	static const char *const methods[] = { "GET", "HEAD", "OPTIONS" };
+
+	for (unsigned i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		size_t n = strlen(methods[i]);
+
+		if (reader_left(part) == n && memcmp(part->at, methods[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A path, with its query: not "*", nor the whole URL, which proxies are sent. It becomes a part of
+ * a field of ours, so it is ASCII that can be seen; without what would make it another URL there.
+ */
+static bool is_path(const struct reader *part)
+{
+	if (reader_left(part) == 0 || *part->at != '/')
+		return false;
+	for (const uint8_t *at = part->at; at < part->end; at++)
+		if (*at <= ' ' || *at >= 0x7f || *at == '#' || *at == '\\')
+			return false;
+	return true;
+}
+
+static bool is_host_byte(uint8_t byte)
+{
+	return ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') || (byte >= '0' && byte <= '9') ||
+	       byte == '-' || byte == '.' || byte == '_';
+}
+
+/* A name, and perhaps a port: no address in brackets, no user. */
+static bool is_authority(const struct reader *part)
+{
+	const uint8_t *at = part->at;
+	size_t digits = 0;
+
+	while (at < part->end && is_host_byte(*at))
+		at++;
+	if (at == part->at || at == part->end)
+		return at != part->at;
+	if (*at++ != ':')
+		return false;
+	for (; at < part->end && *at >= '0' && *at <= '9'; at++)
+		digits++;
+	return at == part->end && digits >= 1 && digits <= 5;
+}
+
+/* A field that says there is a body, or that this is to become another protocol. */
+static bool excludes(const struct reader *name)
+{
+	static const char *const names[] = { "Content-Length", "Transfer-Encoding", "Expect",
+					     "Upgrade", "Trailer" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (is_word(name, names[i]))
+			return true;
+	return false;
+}
+
+static struct reader trim(struct reader part)
+{
+	while (part.at < part.end && (*part.at == ' ' || *part.at == '\t'))
+		part.at++;
+	while (part.end > part.at && (part.end[-1] == ' ' || part.end[-1] == '\t'))
+		part.end--;
+	return part;
+}
+
+static bool read_request_line(struct reader line, struct request *ret_request)
+{
+	struct reader method = read_until(&line, ' ');
+	struct reader target = read_until(&line, ' ');
+	static const char version[] = "HTTP/1.1";
+
+	if (!reader_ok(&line) || !is_safe_method(&method) || !is_path(&target) ||
+	    reader_left(&line) != strlen(version) || memcmp(line.at, version, strlen(version)) != 0)
+		return false;
+	ret_request->method = (const char *)method.at;
+	ret_request->method_length = reader_left(&method);
+	ret_request->target = (const char *)target.at;
+	ret_request->target_length = reader_left(&target);
+	return true;
+}
+
+static bool read_field(struct reader line, struct request *ret_request)
+{
+	struct reader name = read_until(&line, ':');
+	struct reader value = trim(line);
+
+	if (!reader_ok(&line) || !is_token(&name) || !is_field_value(&value) || excludes(&name))
+		return false;
+	if (!is_word(&name, "Host"))
+		return true;
+	if (ret_request->authority || !is_authority(&value))
+		return false;
+	ret_request->authority = (const char *)value.at;
+	ret_request->authority_length = reader_left(&value);
+	return true;
+}
+
+bool request_read(const void *bytes, size_t n, struct request *ret_request)
+{
+	struct reader r = reader_of(bytes, n);
+	struct request request = { 0 };
+
+	if (n > REQUEST_MAX || !read_request_line(read_line(&r), &request))
+		return false;
+	for (;;) {
+		struct reader line = read_line(&r);
+
+		if (!reader_ok(&line))
+			return false;
+		if (reader_left(&line) == 0)
+			break;
+		if (!read_field(line, &request))
+			return false;
+	}
+	if (reader_left(&r) > 0 || !request.authority)
+		return false;
+	*ret_request = request;
+	return true;
+}
+
+bool request_is_for(const struct request *request, const char *host)
+{
+	size_t n = strlen(host);
+
+	return n > 0 && request->authority_length >= n &&
+	       strncasecmp(request->authority, host, n) == 0 &&
+	       (request->authority_length == n || request->authority[n] == ':');
+}
+
+size_t request_redirect(const struct request *request, char text[REQUEST_REDIRECT_MAX])
+{
+	/* It fits: method, target and host are parts of REQUEST_MAX bytes. */
+	return (size_t)snprintf(text, REQUEST_REDIRECT_MAX,
+				"HTTP/1.1 307 Temporary Redirect\r\n"
+				"Location: https://%.*s%.*s\r\n"
+				"Cache-Control: no-store\r\n"
+				"Content-Length: 0\r\n"
+				"Connection: close\r\n"
+				"\r\n",
+				(int)request->authority_length, request->authority,
+				(int)request->target_length, request->target);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_POLICY_WORDS_H
+#define POSTERN_POLICY_WORDS_H
+
+/* The words that some keys of the configuration take; postern.conf(5) says what they mean. */
+
+#define SOURCES(X)                                                                                 \
+	X(SOURCE_APPLIANCE, "appliance")                                                           \
+	X(SOURCE_CLIENT, "client")
+
+#define ON_INVALIDS(X)                                                                             \
+	X(ON_INVALID_BLOCK, "block")                                                               \
+	X(ON_INVALID_MIRROR, "mirror")
+
+#define FORWARD_RULES(X)                                                                           \
+	X(FORWARD_RULES_HONOUR, "honour")                                                          \
+	X(FORWARD_RULES_IGNORE, "ignore")
+
+#define QUICS(X)                                                                                   \
+	X(QUIC_REJECT, "reject")                                                                   \
+	X(QUIC_ALLOW, "allow")                                                                     \
+	X(QUIC_BY_HOST, "by-host")
+
+#define ON_FAILURES(X)                                                                             \
+	X(ON_FAILURE_OPEN, "open")                                                                 \
+	X(ON_FAILURE_CLOSED, "closed")
+
+#define CONFIG_CONSTANT(constant, text) constant,
+enum source { SOURCES(CONFIG_CONSTANT) };
+enum on_invalid { ON_INVALIDS(CONFIG_CONSTANT) };
+enum on_failure { ON_FAILURES(CONFIG_CONSTANT) };
+enum forward_rules { FORWARD_RULES(CONFIG_CONSTANT) };
+enum quic { QUICS(CONFIG_CONSTANT) };
+#undef CONFIG_CONSTANT
+
+#endif
