@@ -33,6 +33,7 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 RULES = REPOSITORY / "rules" / "postern-rules"
 ROLES = ("client", "appliance", "server")
+PATIENCE = float(os.environ.get("POSTERN_LAB_PATIENCE", "1"))  # how many times slower the machine may be
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -41,7 +42,7 @@ _numbers = itertools.count()
 
 def wait_until(question, what, seconds=10.0):
     """The first true answer to `question`, asked again and again; TimeoutError when there is none in time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while True:
         answer = question()
         if answer:
@@ -75,8 +76,8 @@ class Namespace:
         subprocess.run(["ip", "-n", self.name, "-batch", "-"], check=True, text=True, input="\n".join(commands))
 
     def run(self, *command, check=True, timeout=60, **options):
-        return subprocess.run(["ip", "netns", "exec", self.name, *map(str, command)], check=check, timeout=timeout,
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        return subprocess.run(["ip", "netns", "exec", self.name, *map(str, command)], check=check,
+            timeout=timeout * PATIENCE, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
     def start(self, *command, **options):
         """In a session of its own: the terminal's Ctrl-C is for the lab, which ends it in its turn."""
