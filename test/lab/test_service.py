@@ -222,7 +222,9 @@ class Service(unittest.TestCase):
         reply = clients.curl(self.lab, "https://card.example/", "--cert", alice.certificate, "--key", alice.key)
         self.assertEqual((reply.status, reply.issuer), (200, REAL_CA))
         lines = self.box.path("var/log/postern/connections.json").read_text().splitlines()
-        self.assertEqual([json.loads(line)["fate"] for line in lines], ["intercept", "learn"])
+        events = [json.loads(line) for line in lines]
+        connections = [event for event in events if event["event_type"] == "connection"]
+        self.assertEqual([connection["fate"] for connection in connections], ["intercept", "learn"])
 
     def check_privileges(self):
         """Each process has its own user, one capability at most, no way to more, and a seccomp filter."""

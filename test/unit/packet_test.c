@@ -169,6 +169,8 @@ static void test_ipv6_endless(void **state)
 	assert_int_equal(packet_parse(bytes, n, &packet), -EINVAL);
 }
 
+static const uint8_t text[5] = { 'h', 'e', 'l', 'l', 'o' };
+
 static void test_udp(void **state)
 {
 	uint8_t bytes[28 + 5];
@@ -178,12 +180,12 @@ static void test_udp(void **state)
 	memcpy(bytes, syn4, 24);
 	bytes[9] = IPPROTO_UDP;
 	memset(bytes + 24, 0, 4);
-	memcpy(bytes + 28, "hello", 5);
+	memcpy(bytes + 28, text, sizeof(text));
 	assert_int_equal(packet_parse(bytes, sizeof(bytes), &packet), 0);
 	check_ends(&packet, "10.0.1.2", 40000, "10.0.2.10", 443);
 	assert_false(packet.is_syn);
 	assert_int_equal(packet.n_payload, 5);
-	assert_memory_equal(packet.payload, "hello", 5);
+	assert_memory_equal(packet.payload, text, sizeof(text));
 	assert_int_equal(packet_parse(bytes, 27, &packet), -EINVAL);
 	assert_int_equal(packet_parse(bytes, 28, &packet), 0);
 	assert_int_equal(packet.n_payload, 0);
@@ -209,7 +211,7 @@ static void test_tcp_payload(void **state)
 		assert_int_equal(packet.tcp_flags, PACKET_ACK | PACKET_FIN);
 		assert_int_equal(packet.n_payload, want < 5 ? want : 5);
 		if (want > 0)
-			assert_memory_equal(packet.payload, "hello", packet.n_payload);
+			assert_memory_equal(packet.payload, text, packet.n_payload);
 	}
 	bytes[3] = 0; /* left to the network card */
 	assert_int_equal(packet_parse(bytes, sizeof(bytes), &packet), 0);
