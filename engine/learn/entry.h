@@ -43,16 +43,15 @@ enum learn_source { LEARN_SOURCES(LEARN_CONSTANT) LEARN_N_SOURCES };
 enum { LEARN_HOST_MAX = 256, LEARN_DIGEST = 32, LEARN_ISSUER_MAX = 256 };
 
 struct entry {
-	char host
-		[LEARN_HOST_MAX]; /* lower case; "*.example.gov": generalised; "": no name was sent */
-	union addr server;        /* with port; AF_UNSPEC with a port: any address */
+	char host[LEARN_HOST_MAX]; /* lower case; "*.example.gov": generalised; "": none was sent */
+	union addr server;         /* with port; AF_UNSPEC with a port: any address */
 	enum learn_class class;
 	enum learn_state state;
 	enum learn_source source;
 	uint16_t tls_version;             /* 0x0303, 0x0304; 0: not known */
 	uint8_t alert;                    /* that told the class; 0: none */
-	uint8_t ca_names[LEARN_DIGEST];   /* SHA-256 of the CA names in the request; all 0: none */
-	uint8_t server_key[LEARN_DIGEST]; /* SHA-256 of SubjectPublicKeyInfo; all 0: not proven */
+	uint8_t ca_names[LEARN_DIGEST];   /* SHA-256 of the CA names in the request; 0: none */
+	uint8_t server_key[LEARN_DIGEST]; /* SHA-256 of its SubjectPublicKeyInfo; 0: none */
 	char issuer[LEARN_ISSUER_MAX];    /* of the server's certificate, for people */
 	uint64_t first_seen, last_seen;   /* us since 1970 */
 	uint64_t expires;                 /* us since 1970; 0: never */

@@ -29,7 +29,7 @@ enum {
 	FIRST_LOAD_S = 10, /* how long a start waits for it */
 	RETRY_MIN_MS = 500,
 	RETRY_MAX_MS = 15000,
-	LAST_WRITE_US = 3000000, /* how long an end waits for what is left */
+	LAST_WRITE_US = 10000000, /* how long an end waits for what is left */
 };
 
 struct keeper {

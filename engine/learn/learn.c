@@ -109,19 +109,24 @@ int learned_each(struct learned *learned, bool (*each)(void *context, const stru
 
 enum { CANDIDATES = 4 };
 
-/* The keys under which a server may be known, the closest first. */
-static unsigned candidates(const char *host, const union addr *server, struct key keys[CANDIDATES])
+/* The keys under which a server may be known, the closest first: of kinds that there are any of. */
+static unsigned candidates(const struct learned *learned, const char *host,
+			   const union addr *server, struct key keys[CANDIDATES])
 {
+	bool has_any = learned->table.n_any > 0, has_general = learned->table.n_general > 0;
 	union addr any = key_any(server);
 	char general[LEARN_HOST_MAX];
+	unsigned n = 0;
 
-	key_make(&keys[0], host, server);
-	key_make(&keys[1], host, &any);
-	if (!key_generalise(host, general))
-		return 2;
-	key_make(&keys[2], general, server);
-	key_make(&keys[3], general, &any);
-	return 4;
+	key_make(&keys[n++], host, server);
+	if (has_any)
+		key_make(&keys[n++], host, &any);
+	if (!has_general || !key_generalise(host, general))
+		return n;
+	key_make(&keys[n++], general, server);
+	if (has_any)
+		key_make(&keys[n++], general, &any);
+	return n;
 }
 
 /* The one that decides: the operator's closest, else the closest. NULL: none. */
@@ -149,7 +154,7 @@ static enum learned_result find(struct learned *learned, const char *host, const
 				const struct table_use *use, struct entry *ret_entry)
 {
 	struct key keys[CANDIDATES];
-	unsigned n = candidates(host, server, keys);
+	unsigned n = candidates(learned, host, server, keys);
 	const struct key *key = choose(learned, keys, n, use->now);
 
 	if (!key)

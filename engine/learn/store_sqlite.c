@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "learn/store.h"
 
@@ -44,9 +45,16 @@ static const char *const migrations[] = {
 
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 
+/* To read all that others wrote takes at most one part in so many of the thread's time. */
+enum { LISTEN_PAUSE = 20 };
+
 static const char settings_sql[] = "PRAGMA journal_mode=WAL;"
 				   "PRAGMA synchronous=FULL;"
 				   "PRAGMA journal_size_limit=4194304;";
+
+/* By then, every process that could bring it back is gone too. */
+static const char trim_sql[] =
+	"DELETE FROM gone WHERE last_seen < (unixepoch() - 30 * 86400) * 1000000";
 
 /* Columns and parameters in the order of enum entry_field. */
 #define COLUMNS                                                                                    \
@@ -55,9 +63,15 @@ static const char settings_sql[] = "PRAGMA journal_mode=WAL;"
 _Static_assert(ENTRY_N_FIELDS == 16, "COLUMNS, put_sql and a migration have to know the field");
 
 static const char load_sql[] = "SELECT " COLUMNS " FROM server ORDER BY last_seen";
-/* Two processes share the file while one hands over to the other: the older account gives way. */
+/*
+ * Two processes share the file while one hands over to the other: the older account gives way, and
+ * so does what the other had forgotten (entry_outlives()). A server is in one table, never in both.
+ */
 static const char put_sql[] =
-	"INSERT INTO server (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+	"INSERT INTO server (" COLUMNS ") "
+	"SELECT ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16 "
+	"WHERE NOT EXISTS (SELECT 1 FROM gone WHERE host=?1 AND address=?2 AND port=?3 AND "
+	"CASE WHEN ?5 IN ('approved', 'forbidden') THEN ?16 < decision ELSE ?13 <= last_seen END) "
 	"ON CONFLICT (host, address, port) DO UPDATE SET class=excluded.class, "
 	"state=excluded.state, source=excluded.source, tls=excluded.tls, alert=excluded.alert, "
 	"ca_names=excluded.ca_names, server_key=excluded.server_key, issuer=excluded.issuer, "
@@ -70,14 +84,18 @@ static const char load_gone_sql[] =
 static const char put_gone_sql[] =
 	"INSERT OR REPLACE INTO gone (host, address, port, last_seen, decision) "
 	"VALUES (?,?,?,?,?)";
+static const char back_sql[] =
+	"DELETE FROM gone WHERE host=?1 AND address=?2 AND port=?3 AND EXISTS "
+	"(SELECT 1 FROM server WHERE host=?1 AND address=?2 AND port=?3)";
 static const char delete_sql[] = "DELETE FROM server WHERE host=? AND address=? AND port=?";
 
 struct sqlite {
 	struct store store;
 	char *path;
 	sqlite3 *db; /* NULL: not open */
-	sqlite3_stmt *put, *put_gone, *delete, *data_version;
+	sqlite3_stmt *put, *back, *put_gone, *delete, *data_version;
 	int64_t version_heard; /* the data_version of what was read last */
+	uint64_t listen_from;  /* us: not again before, for it takes long */
 };
 
 static struct sqlite *sqlite_of(struct store *store)
@@ -88,11 +106,13 @@ static struct sqlite *sqlite_of(struct store *store)
 static void close_file(struct sqlite *sqlite)
 {
 	sqlite3_finalize(sqlite->put);
+	sqlite3_finalize(sqlite->back);
 	sqlite3_finalize(sqlite->put_gone);
 	sqlite3_finalize(sqlite->delete);
 	sqlite3_finalize(sqlite->data_version);
 	sqlite3_close(sqlite->db);
-	sqlite->put = sqlite->put_gone = sqlite->delete = sqlite->data_version = NULL;
+	sqlite->put = sqlite->back = sqlite->put_gone = sqlite->delete = sqlite->data_version =
+		NULL;
 	sqlite->db = NULL;
 }
 
@@ -192,6 +212,7 @@ static int prepare(struct sqlite *sqlite)
 		const char *sql;
 		sqlite3_stmt **statement;
 	} all[] = { { put_sql, &sqlite->put },
+		    { back_sql, &sqlite->back },
 		    { put_gone_sql, &sqlite->put_gone },
 		    { delete_sql, &sqlite->delete },
 		    { "PRAGMA data_version", &sqlite->data_version } };
@@ -221,6 +242,8 @@ static enum store_result sqlite_open(struct store *store)
 		code = sqlite3_exec(sqlite->db, settings_sql, NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = migrate(sqlite->db, version);
+	if (code == SQLITE_OK && version == VERSION)
+		(void)sqlite3_exec(sqlite->db, trim_sql, NULL, NULL, NULL); /* or another time */
 	if (code == SQLITE_OK)
 		code = prepare(sqlite);
 	if (code == SQLITE_OK)
@@ -236,7 +259,10 @@ static enum store_result sqlite_open(struct store *store)
 static const enum entry_field gone_fields[] = { ENTRY_HOST, ENTRY_ADDRESS, ENTRY_PORT,
 						ENTRY_LAST_SEEN, ENTRY_DECISION };
 
-enum { N_GONE_FIELDS = sizeof(gone_fields) / sizeof(gone_fields[0]) };
+enum {
+	N_GONE_FIELDS = sizeof(gone_fields) / sizeof(gone_fields[0]),
+	N_KEY_FIELDS = ENTRY_PORT + 1,
+};
 
 static bool read_row(sqlite3_stmt *row, struct store_change *change)
 {
@@ -289,12 +315,14 @@ static int read_version(struct sqlite *sqlite, int64_t *ret_version)
 static enum store_result sqlite_load(struct store *store, store_hear *hear, void *context)
 {
 	struct sqlite *sqlite = sqlite_of(store);
+	uint64_t now = clock_us();
 	int code = read_version(sqlite, &sqlite->version_heard);
 
 	if (code == SQLITE_OK)
 		code = read_rows(sqlite, true, hear, context);
 	if (code == SQLITE_OK)
 		code = read_rows(sqlite, false, hear, context);
+	sqlite->listen_from = clock_us() + LISTEN_PAUSE * (clock_us() - now);
 	return code == SQLITE_OK ? STORE_DONE : failed(sqlite, code);
 }
 
@@ -303,8 +331,11 @@ static enum store_result sqlite_listen(struct store *store, store_hear *hear, vo
 {
 	struct sqlite *sqlite = sqlite_of(store);
 	int64_t version = 0;
-	int code = read_version(sqlite, &version);
+	int code;
 
+	if (clock_us() < sqlite->listen_from)
+		return STORE_DONE;
+	code = read_version(sqlite, &version);
 	if (code != SQLITE_OK)
 		return failed(sqlite, code);
 	return version == sqlite->version_heard ? STORE_DONE : sqlite_load(store, hear, context);
@@ -328,34 +359,37 @@ static int bind_fields(sqlite3_stmt *statement, const struct entry *entry, int n
 	return code;
 }
 
-static int write_gone(struct sqlite *sqlite, const struct entry *entry)
+/* With the first fields of the entry, after what else is bound. */
+static int run(sqlite3_stmt *statement, const struct entry *entry, int n_fields)
 {
-	sqlite3_stmt *statement = sqlite->put_gone;
-	int code = bind_fields(statement, entry, ENTRY_PORT + 1);
-
-	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(statement, 4, (int64_t)entry->last_seen);
-	if (code == SQLITE_OK)
-		code = sqlite3_bind_int64(statement, 5, (int64_t)entry->decision);
-	if (code == SQLITE_OK)
-		code = sqlite3_step(statement);
-	(void)sqlite3_reset(statement);
-	return code == SQLITE_DONE ? SQLITE_OK : code;
-}
-
-static int write_change(struct sqlite *sqlite, const struct store_change *change)
-{
-	bool is_delete = change->is_gone || change->is_evicted;
-	sqlite3_stmt *statement = is_delete ? sqlite->delete : sqlite->put;
-	int code =
-		bind_fields(statement, &change->entry, is_delete ? ENTRY_PORT + 1 : ENTRY_N_FIELDS);
+	int code = bind_fields(statement, entry, n_fields);
 
 	if (code == SQLITE_OK)
 		code = sqlite3_step(statement);
 	(void)sqlite3_reset(statement); /* says the same again */
-	if (code == SQLITE_DONE && change->is_gone)
-		return write_gone(sqlite, &change->entry);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int write_gone(struct sqlite *sqlite, const struct entry *entry)
+{
+	int code = sqlite3_bind_int64(sqlite->put_gone, 4, (int64_t)entry->last_seen);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_int64(sqlite->put_gone, 5, (int64_t)entry->decision);
+	return code == SQLITE_OK ? run(sqlite->put_gone, entry, N_KEY_FIELDS) : code;
+}
+
+static int write_change(struct sqlite *sqlite, const struct store_change *change)
+{
+	const struct entry *entry = &change->entry;
+	int code;
+
+	if (change->is_gone || change->is_evicted) {
+		code = run(sqlite->delete, entry, N_KEY_FIELDS);
+		return code == SQLITE_OK && change->is_gone ? write_gone(sqlite, entry) : code;
+	}
+	code = run(sqlite->put, entry, ENTRY_N_FIELDS);
+	return code == SQLITE_OK ? run(sqlite->back, entry, N_KEY_FIELDS) : code;
 }
 
 static bool is_moved(struct sqlite *sqlite)

@@ -5,11 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A full table must be an answer, not an abort(). The hash is made by the key. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 #include <utlist.h>
+
+#include "learn/record.h"
 
 /*
  * How it works. A record is an entry without air: texts at their length, 40 % of the size. Shards
@@ -23,30 +21,8 @@
  * an edit meets it, so that what a store tells late cannot bring back what was forgotten.
  */
 
-enum gone { GONE_NOT, GONE_FORGOTTEN, GONE_EVICTED };
-
 /* us: hits alone are written no more often */
 static const uint64_t hits_every = 60 * 1000000ULL;
-
-struct record {
-	UT_hash_handle hh;
-	struct record *prev, *next;             /* in its list */
-	struct record *queue_prev, *queue_next; /* in the queue */
-	uint64_t first_seen, last_seen, expires, hits;
-	uint64_t asked;   /* when a caller was asked to probe */
-	uint64_t hit_put; /* when hits alone were queued */
-	char *issuer;     /* NULL: "" */
-	uint8_t ca_names[LEARN_DIGEST], server_key[LEARN_DIGEST];
-	uint32_t decision;
-	unsigned epoch;
-	uint16_t tls_version;
-	uint16_t n;
-	uint8_t alert, class, state, source;
-	uint8_t gone; /* enum gone */
-	bool is_queued;
-	bool is_stored; /* the store has it, or may */
-	uint8_t key[];
-};
 
 struct shard {
 	pthread_mutex_t lock;
@@ -56,11 +32,13 @@ struct shard {
 	unsigned n_listed; /* in the two lists */
 	unsigned n_there;  /* not gone */
 	bool has_queue;
+	struct table *table;
 } __attribute__((aligned(64)));
 
-static void shard_init(struct shard *shard, bool has_queue)
+static void shard_init(struct shard *shard, struct table *table, bool has_queue)
 {
 	memset(shard, 0, sizeof(*shard));
+	shard->table = table;
 	shard->has_queue = has_queue;
 	pthread_mutex_init(&shard->lock, NULL);
 }
@@ -76,14 +54,8 @@ int table_init(struct table *table, unsigned max, bool has_store)
 	table->n_shards = n;
 	table->max = max / n;
 	for (unsigned i = 0; i < n; i++)
-		shard_init(&table->shards[i], has_store);
+		shard_init(&table->shards[i], table, has_store);
 	return 0;
-}
-
-static void record_free(struct record *record)
-{
-	free(record->issuer);
-	free(record);
 }
 
 void table_deinit(struct table *table)
@@ -117,78 +89,6 @@ static struct record *record_find(struct shard *shard, const struct key *key)
 
 	HASH_FIND_BYHASHVALUE(hh, shard->records, key->bytes, key->n, (unsigned)key->hash, record);
 	return record;
-}
-
-/* --- entries and records --- */
-
-static bool record_is_operators(const struct record *record)
-{
-	return record->state == LEARN_APPROVED || record->state == LEARN_FORBIDDEN;
-}
-
-static void record_host(const struct record *record, char host[LEARN_HOST_MAX])
-{
-	uint16_t n;
-	const char *text = key_host(record->key, record->n, &n);
-
-	memcpy(host, text, n);
-	host[n] = '\0';
-}
-
-static void record_read(const struct record *record, struct entry *entry)
-{
-	record_host(record, entry->host);
-	key_server(record->key, &entry->server);
-	entry->class = record->class;
-	entry->state = record->state;
-	entry->source = record->source;
-	entry->tls_version = record->tls_version;
-	entry->alert = record->alert;
-	memcpy(entry->ca_names, record->ca_names, LEARN_DIGEST);
-	memcpy(entry->server_key, record->server_key, LEARN_DIGEST);
-	entry->issuer[0] = '\0';
-	if (record->issuer)
-		strcpy(entry->issuer, record->issuer);
-	entry->first_seen = record->first_seen;
-	entry->last_seen = record->last_seen;
-	entry->expires = record->expires;
-	entry->hits = record->hits;
-	entry->decision = record->decision;
-}
-
-static int issuer_write(struct record *record, const char *issuer)
-{
-	char *text = NULL;
-
-	if (strcmp(record->issuer ? record->issuer : "", issuer) == 0)
-		return 0;
-	if (*issuer != '\0') {
-		text = strdup(issuer);
-		if (!text)
-			return -ENOMEM;
-	}
-	free(record->issuer);
-	record->issuer = text;
-	return 0;
-}
-
-static int record_write(struct record *record, const struct entry *entry)
-{
-	if (issuer_write(record, entry->issuer) < 0)
-		return -ENOMEM;
-	record->class = (uint8_t)entry->class;
-	record->state = (uint8_t)entry->state;
-	record->source = (uint8_t)entry->source;
-	record->tls_version = entry->tls_version;
-	record->alert = entry->alert;
-	memcpy(record->ca_names, entry->ca_names, LEARN_DIGEST);
-	memcpy(record->server_key, entry->server_key, LEARN_DIGEST);
-	record->first_seen = entry->first_seen;
-	record->last_seen = entry->last_seen;
-	record->expires = entry->expires;
-	record->hits = entry->hits;
-	record->decision = entry->decision;
-	return 0;
 }
 
 /* --- lists --- */
@@ -241,10 +141,23 @@ static void queue_remove(struct shard *shard, struct record *record)
 
 /* --- coming and going --- */
 
+/* The hash has one more, or one less. */
+static void count_kind(struct shard *shard, const struct record *record, unsigned change)
+{
+	uint16_t n;
+	const char *host = key_host(record->key, record->n, &n);
+
+	if (record->key[2] == 0)
+		shard->table->n_any += change;
+	if (n > 0 && host[0] == '*')
+		shard->table->n_general += change;
+}
+
 static void record_drop(struct shard *shard, struct record *record)
 {
 	queue_remove(shard, record);
 	HASH_DEL(shard->records, record);
+	count_kind(shard, record, -1U);
 	record_free(record);
 }
 
@@ -286,13 +199,22 @@ static struct record *record_add(struct shard *shard, const struct key *key)
 	record->gone = GONE_EVICTED; /* until it is written */
 	HASH_ADD_KEYPTR_BYHASHVALUE(hh, shard->records, record->key, record->n, (unsigned)key->hash,
 				    record);
-	if (record->hh.tbl)
+	if (record->hh.tbl) {
+		count_kind(shard, record, 1);
 		return record;
+	}
 	free(record); /* uthash could not grow */
 	return NULL;
 }
 
 /* --- finding --- */
+
+/* It expired so long ago that it does not even serve until it is asked anew. */
+static bool is_useless(const struct record *record, uint64_t now, uint64_t keep)
+{
+	return !record_is_operators(record) && keep > 0 && record->expires > 0 &&
+	       now >= record->expires && now - record->expires >= keep;
+}
 
 enum table_have table_has(struct table *table, const struct key *key, uint64_t now, uint64_t keep)
 {
@@ -300,13 +222,10 @@ enum table_have table_has(struct table *table, const struct key *key, uint64_t n
 	const struct record *record = record_find(shard, key);
 	enum table_have have = TABLE_HAS_ONE;
 
-	if (!record || record->gone != GONE_NOT)
+	if (!record || record->gone != GONE_NOT || is_useless(record, now, keep))
 		have = TABLE_HAS_NONE;
 	else if (record_is_operators(record))
 		have = TABLE_HAS_OPERATORS;
-	else if (keep > 0 && record->expires > 0 && now >= record->expires &&
-		 now - record->expires >= keep)
-		have = TABLE_HAS_NONE;
 	pthread_mutex_unlock(&shard->lock);
 	return have;
 }

@@ -19,8 +19,10 @@ struct shard;
 
 struct table {
 	struct shard *shards;
-	unsigned n_shards;  /* a power of two */
-	unsigned max;       /* per shard; entries of the operator do not count */
+	unsigned n_shards; /* a power of two */
+	unsigned max;      /* per shard; entries of the operator do not count */
+	/* Entries for any address, generalised ones: without such nobody looks for them. */
+	atomic_uint n_any, n_general;
 	atomic_uint epoch;  /* see table_queue_unseen() */
 	unsigned take_from; /* the shard whose turn it is; table_take()'s own */
 };
@@ -50,11 +52,11 @@ enum table_found table_find(struct table *table, const struct key *key, const st
 			    struct entry *ret_entry);
 
 enum table_verdict {
-	TABLE_KEEP, /* as it was */
-	TABLE_SEEN, /* as it was, and the store knows */
-	TABLE_PUT,  /* changed, or added: the store has to know */
-	TABLE_SET,  /* the same, and the store knows */
-	TABLE_FORGET, /* gone, and the store has to know; the entry says when, and by which decision */
+	TABLE_KEEP,   /* as it was */
+	TABLE_SEEN,   /* as it was, and the store knows */
+	TABLE_PUT,    /* changed, or added: the store has to know */
+	TABLE_SET,    /* the same, and the store knows */
+	TABLE_FORGET, /* gone, and the store has to know; the entry says when, by which decision */
 	TABLE_REMOVE, /* gone, and the store knows */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The parts of the learned servers that stand alone: limits, families of names, addresses of stores. */
+/* What stands alone of the learned servers: limits, families of names, addresses of stores. */
 #include "test/unit/cmocka_all.h"
 
 #include <errno.h>

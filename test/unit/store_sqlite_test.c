@@ -147,7 +147,64 @@ static void test_round(void **state)
 	assert_int_equal(store->ops->write(store, changes, 2, hear, NULL), STORE_DONE);
 	assert_int_equal(store->ops->write(store, changes, 2, hear, NULL), STORE_DONE);
 	assert_int_equal(load(), STORE_DONE);
+	assert_int_equal(n_heard, 2);
+	assert_true(heard[0].is_gone);
+	assert_string_equal(heard[0].entry.host, "h1.example");
+	assert_int_equal(heard[0].entry.last_seen, 20);
+	assert_false(heard[1].is_gone);
+}
+
+/* What was forgotten stays so against who does not know it, until it is seen again. */
+static void test_forgotten(void **state)
+{
+	struct store_change gone = make(1, 20), approved = make(1, 30);
+
+	(void)state;
+	gone.is_gone = true;
+	gone.entry.decision = 2;
+	assert_int_equal(store->ops->open(store), STORE_DONE);
+	assert_int_equal(write_one(gone), STORE_DONE);
+	assert_int_equal(write_one(make(1, 20)), STORE_DONE);
+	approved.entry.state = LEARN_APPROVED;
+	approved.entry.decision = 1;
+	assert_int_equal(write_one(approved), STORE_DONE);
+	assert_int_equal(load(), STORE_DONE);
 	assert_int_equal(n_heard, 1);
+	assert_true(heard[0].is_gone);
+	assert_int_equal(write_one(make(1, 21)), STORE_DONE);
+	assert_int_equal(load(), STORE_DONE);
+	assert_int_equal(n_heard, 1);
+	assert_false(heard[0].is_gone);
+	assert_int_equal(write_one(gone), STORE_DONE);
+	approved.entry.decision = 2;
+	assert_int_equal(write_one(approved), STORE_DONE);
+	assert_int_equal(load(), STORE_DONE);
+	assert_int_equal(n_heard, 1);
+	assert_int_equal(heard[0].entry.state, LEARN_APPROVED);
+}
+
+/* Another process writes the file: it is heard once, and our own writing is not. */
+static void test_others_write(void **state)
+{
+	struct store *other;
+	struct store_change change = make(2, 2);
+
+	(void)state;
+	assert_int_equal(store->ops->open(store), STORE_DONE);
+	assert_int_equal(load(), STORE_DONE);
+	assert_int_equal(write_one(make(1, 1)), STORE_DONE);
+	usleep(50000); /* it rests a while after it has read all */
+	assert_int_equal(store->ops->listen(store, hear, NULL), STORE_DONE);
+	assert_int_equal(n_heard, 0);
+	assert_int_equal(store_new(path, 0, &other), 0);
+	assert_int_equal(other->ops->open(other), STORE_DONE);
+	assert_int_equal(other->ops->write(other, &change, 1, hear, NULL), STORE_DONE);
+	store_free(other);
+	for (unsigned i = 0; i < 500 && n_heard == 0; i++) {
+		usleep(10000);
+		assert_int_equal(store->ops->listen(store, hear, NULL), STORE_DONE);
+	}
+	assert_int_equal(n_heard, 2);
 }
 
 /* Two processes at once: the better account stays. */
@@ -196,30 +253,61 @@ static void test_not_to_be_opened(void **state)
 	assert_int_not_equal(store->ops->open(store), STORE_DONE);
 }
 
+static int pragma_version(void)
+{
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+	int version;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	version = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return version;
+}
+
 static void test_later_version(void **state)
 {
+	char text[64];
+	int version;
+
 	(void)state;
 	assert_int_equal(store->ops->open(store), STORE_DONE);
 	assert_int_equal(write_one(make(1, 1)), STORE_DONE);
 	store_free(store);
+	version = pragma_version();
 	sql("PRAGMA user_version=99");
 	assert_int_equal(store_new(path, 0, &store), 0);
 	assert_int_equal(store->ops->open(store), STORE_LATER);
 	assert_non_null(strstr(store->error, "later version"));
-	sql("PRAGMA user_version=1"); /* untouched */
+	assert_int_equal(pragma_version(), 99); /* untouched */
+	snprintf(text, sizeof(text), "PRAGMA user_version=%d", version);
+	sql(text);
 	assert_int_equal(store->ops->open(store), STORE_DONE);
 	assert_int_equal(load(), STORE_DONE);
 	assert_int_equal(n_heard, 1);
 }
 
-/* A file of version 0, that is, one in which nothing was made yet. */
+/* A file of version 1, which has no `gone`, keeps what is in it. */
 static void test_migration(void **state)
 {
+	struct store_change gone = make(2, 3);
+
 	(void)state;
-	sql("PRAGMA user_version=0");
 	assert_int_equal(store->ops->open(store), STORE_DONE);
 	assert_int_equal(write_one(make(1, 1)), STORE_DONE);
-	reopen();
+	store_free(store);
+	sql("DROP TABLE gone; PRAGMA user_version=1");
+	assert_int_equal(store_new(path, 0, &store), 0);
+	assert_int_equal(store->ops->open(store), STORE_DONE);
+	gone.is_gone = true;
+	assert_int_equal(write_one(gone), STORE_DONE);
+	assert_int_equal(load(), STORE_DONE);
+	assert_int_equal(n_heard, 2);
+	reopen(); /* and what was forgotten so long ago is trimmed */
 	assert_int_equal(load(), STORE_DONE);
 	assert_int_equal(n_heard, 1);
 }
@@ -315,16 +403,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_round),
-		TEST(test_older_gives_way),
-		TEST(test_locked),
-		TEST(test_not_to_be_opened),
-		TEST(test_later_version),
-		TEST(test_migration),
-		TEST(test_rows_without_sense),
-		TEST(test_no_database),
-		TEST(test_broken_pages),
-		TEST(test_removed),
+		TEST(test_round),           TEST(test_forgotten),    TEST(test_others_write),
+		TEST(test_older_gives_way), TEST(test_locked),       TEST(test_not_to_be_opened),
+		TEST(test_later_version),   TEST(test_migration),    TEST(test_rows_without_sense),
+		TEST(test_no_database),     TEST(test_broken_pages), TEST(test_removed),
 #undef TEST
 	};
 
