@@ -344,8 +344,7 @@ int cli_learned_import(const struct cli *cli)
 		code = learned_cli_open(cli, &learned);
 	if (code == CLI_OK) {
 		for (size_t i = 0; i < n; i++)
-			n_taken += learned_note(learned, &entries[i], NULL, false, NULL) <
-				   LEARNED_LIMITED;
+			n_taken += learned_import(learned, &entries[i]) == 0;
 		learned_free(learned);
 		printf("%zu of %zu entries taken\n", n_taken, n);
 	}

@@ -510,31 +510,3 @@ void learned_waiter_cancel(struct learned *learned, struct learned_waiter *waite
 {
 	flights_cancel(&learned->flights, waiter);
 }
-
-/* --- until the engine speaks the above --- */
-
-struct learned *learned_new(unsigned max)
-{
-	struct learned_options options = LEARNED_DEFAULTS;
-	struct learned *learned;
-
-	options.max = max;
-	return learned_open(&options, "none", &learned) < 0 ? NULL : learned;
-}
-
-int learned_add(struct learned *learned, const char *host, const union addr *server,
-		uint64_t expires)
-{
-	struct entry entry = { .server = *server, .expires = expires * 1000 };
-
-	strncpy(entry.host, host, LEARN_HOST_MAX - 1);
-	return learned_note(learned, &entry, NULL, false, NULL) == LEARNED_FULL ? -ENOMEM : 0;
-}
-
-bool learned_has(struct learned *learned, const char *host, const union addr *server, uint64_t now)
-{
-	struct entry entry;
-
-	return learned_look(learned, host, server, now * 1000, &entry) != LEARNED_UNKNOWN &&
-	       entry.expires > now * 1000;
-}

@@ -138,11 +138,4 @@ void learned_probe_end(struct learned *learned, struct learned_waiter *waiter);
  */
 void learned_waiter_cancel(struct learned *learned, struct learned_waiter *waiter);
 
-/* --- until the engine speaks the above: times in ms of the caller's clock, no store --- */
-
-struct learned *learned_new(unsigned max);
-int learned_add(struct learned *learned, const char *host, const union addr *server,
-		uint64_t expires);
-bool learned_has(struct learned *learned, const char *host, const union addr *server, uint64_t now);
-
 #endif
