@@ -26,7 +26,7 @@ class Learning(LabTest):
     def make_servers(cls):
         cls.alice = cls.pki.client("Alice")
         cls.nginx.site("plain.example")
-        for host in ("asks.example", "evidence.example", "kept.example", "forbidden.example", "pending.example", "counted.example",
+        for host in ("asks.example", "changed.example", "evidence.example", "kept.example", "forbidden.example", "pending.example", "counted.example",
                 "crowd.example", *(f"limit{number}.example" for number in range(4))):
             cls.nginx.requiring(host)
         cls.nginx.site("crowd.plain.example")
@@ -91,18 +91,18 @@ class Learning(LabTest):
 
     def test_key_changes(self):
         """T3: a server that proves another key than before, when it is asked again, is an alert."""
-        self.visit("asks.example")
-        before = wait_until(lambda: self.entry("asks.example"), "the entry", 5)
+        self.visit("changed.example")
+        before = wait_until(lambda: self.entry("changed.example"), "the entry", 5)
         forged = {**before, "server_key": "00" * 31 + "01", "expires": before["last_seen"]}
         lines = self.engine.folder / "forged.json"
         lines.write_text(json.dumps({**forged, "first_seen": 1, "last_seen": before["last_seen"] + 1}) + "\n")
         self.postern("learned", "import", lines)
 
         def is_probed_anew():
-            return self.fate("asks.example") == ("learn", REQUESTED)
+            return self.fate("changed.example") == ("learn", REQUESTED)
 
         wait_until(is_probed_anew, "another probe", 10)
-        event = self.engine.event("alert", "key_changed", "asks.example")
+        event = self.engine.event("alert", "key_changed", "changed.example")
         self.assertEqual(event["before"]["server_key"], forged["server_key"])
 
     def test_outlives_a_crash(self):
