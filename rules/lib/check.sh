@@ -51,6 +51,7 @@ check() {
 	check_bridge
 	check_device
 	check_queue
+	check_offload
 	check_foreign
 	check_masquerade
 	check_conntrack

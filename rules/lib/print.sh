@@ -28,6 +28,7 @@ print_needs() {
 print() {
 	print_needs
 	[ -z "$bridge" ] || echo "# And, for $bridge, by nft -f: $here/postern-bridge.nft"
+	! offload_is_wanted || echo "# And, if the kernel has flowtables, by nft -f: $here/postern-offload.nft"
 	if [ "$backend" = nftables ]; then
 		echo "# Load this file with: nft -f FILE"
 		nft_text

@@ -3,7 +3,7 @@
 # What `up` did: the options, the sysctls' values before, the text it loaded. In /run, gone with the
 # kernel's own memory of it. A network namespace with a name has a file of its own.
 
-options="backend lan wan port own bridge lan_ports wan_ports preference table on_failure"
+options="backend lan wan port own offload bridge lan_ports wan_ports preference table on_failure"
 
 state_init() {
 	name=$(ip netns identify 2>/dev/null | head -n 1) || name=
