@@ -5,15 +5,34 @@
  */
 #include "learn/learn.h"
 
+#include <fcntl.h>
 #include <jansson.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/learned.h"
+
+/* The file is the engine's: made by root, it could not be opened by it. */
+static void make_file(const struct config *config)
+{
+	const struct passwd *user = config->user[0] ? getpwnam(config->user) : NULL;
+	int fd;
+
+	if (config->learn.store[0] != '/' || !user || geteuid() != 0)
+		return;
+	fd = open(config->learn.store, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return; /* it is there, or learned_open() says what is wrong */
+	if (fchown(fd, user->pw_uid, user->pw_gid) < 0)
+		(void)unlink(config->learn.store);
+	close(fd);
+}
 
 int learned_cli_open(const struct cli *cli, struct learned **ret_learned)
 {
@@ -25,6 +44,7 @@ int learned_cli_open(const struct cli *cli, struct learned **ret_learned)
 	options.siblings = 0; /* people say what they mean */
 	if (strcmp(store, "none") == 0)
 		return cli_fail(CLI_USAGE, "learn.store is none: nothing is kept");
+	make_file(cli->config);
 	if (learned_open(&options, store, &learned) < 0)
 		return cli_fail(CLI_USAGE, "learn.store: %s: no such kind of store", store);
 	if (!learned_is_stored(learned)) { /* it has said why */

@@ -179,6 +179,17 @@ class Learning(LabTest):
             wire.TlsEnd(end, wire.any_context(), server_hostname="ffff.cards.example.gov")
         self.assert_line(port, "block", "certificate_name_mismatch")
 
+    def test_store_is_the_engines(self):
+        """Also when the operator's word comes before the engine ever ran."""
+        store = self.engine.folder / "first" / "learned.db"
+        store.parent.mkdir()
+        self.engine.configure({"learn": {"store": str(store)}})
+        try:
+            self.postern("learned", "add", "first.example")
+        finally:
+            self.engine.configure()
+        self.assertEqual(store.owner(), self.engine.settings["user"])
+
     def test_export_and_import(self):
         self.visit("counted.example")
         wait_until(lambda: self.entry("counted.example"), "the entry", 5)
