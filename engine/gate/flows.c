@@ -17,7 +17,7 @@
  * and knows nothing of its connmark.
  */
 enum {
-	FLOWS_MAX = 4096,
+	FLOWS_MAX = 1024,
 	WAITING_MAX = 16, /* packets of one flow: a first flight has two or three */
 	PATIENCE_MS = 1000,
 };
