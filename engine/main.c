@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/supervise.h"
 #include "policy/config.h"
+#include "policy/keys.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.yaml"
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "policy/keys.h"
 
 int cli_config(const struct cli *cli)
 {

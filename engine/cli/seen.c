@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/seen.h"
+#include "policy/keys.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -10,6 +10,10 @@
 #include <string.h>
 
 #include "conn/late.h"
+#include "conn/learning.h"
+#include "conn/outcome.h"
+#include "conn/report.h"
+#include "conn/watch.h"
 #include "conn/worker.h"
 
 /* --- relaying: intercepted --- */
@@ -21,6 +25,9 @@ static enum conn_state relay_failed(struct conn *c, bool is_client, enum session
 
 	if (io == SESSION_WANTS_CERTIFICATE)
 		return late_request(c);
+	if (io == SESSION_ALERT && !is_client && outcome_is_awaited(c) &&
+	    c->relay[TO_CLIENT].bytes == 0 && outcome_is_refusal(session_alert(session)))
+		return late_refusal(c);
 	if (io == SESSION_ALERT)
 		return conn_end(c, is_client ? END_CLIENT_ALERT : END_SERVER_ALERT);
 	snprintf(c->detail, sizeof(c->detail), "%s", session_error(session));
@@ -47,14 +54,31 @@ static void prolong(struct conn *c, uint64_t moved, uint64_t idle)
 	conn_set_deadline(c, c->has_first_end ? config_of(c)->timeouts.linger : idle);
 }
 
-/* The client's first bytes, until the server has answered. */
+/* The client's first bytes, until the server has answered; and its answer, if it may tell more. */
 static void keep_request(struct conn *c)
 {
 	if (!c->is_relaying && late_needs_request(c))
 		relay_keep(&c->relay[TO_SERVER]);
+	if (!c->is_relaying && outcome_is_awaited(c))
+		relay_hold(&c->relay[TO_CLIENT]);
 	c->is_relaying = true;
 	if (c->relay[TO_CLIENT].bytes > 0)
 		relay_forget(&c->relay[TO_SERVER]);
+}
+
+/* Bytes that are held back: an answer to the client, or a refusal of what was asked of it. */
+static bool is_refused(struct conn *c)
+{
+	size_t n;
+	const uint8_t *bytes = relay_held(&c->relay[TO_CLIENT], &n);
+
+	if (!bytes)
+		return false;
+	if (outcome_is_refused_by(c, bytes, n))
+		return true;
+	relay_release(&c->relay[TO_CLIENT]);
+	worker_ready(c);
+	return false;
 }
 
 enum conn_state carry_relay(struct conn *c)
@@ -80,6 +104,8 @@ enum conn_state carry_relay(struct conn *c)
 		if (results[way] == RELAY_AGAIN)
 			worker_ready(c);
 	}
+	if (results[TO_CLIENT] == RELAY_HELD && is_refused(c))
+		return late_refusal(c);
 	note_first_end(c, c->relay[TO_SERVER].is_closed || c->relay[TO_SERVER].is_finished,
 		       c->relay[TO_CLIENT].is_closed || c->relay[TO_CLIENT].is_finished);
 	if (results[TO_SERVER] == RELAY_ENDED && results[TO_CLIENT] == RELAY_ENDED)
@@ -97,10 +123,22 @@ static enum conn_state splice_failed(struct conn *c, bool is_client, int error)
 	return conn_end(c, is_client ? END_CLIENT_RESET : END_SERVER_RESET);
 }
 
+/* Whoever answers in the place of the learned server, the client has seen nothing of it. */
+static enum conn_state cut(struct conn *c)
+{
+	report_impostor(c);
+	learning_forget(c);
+	sock_reset(&c->client);
+	return conn_end(c, END_IMPOSTOR);
+}
+
 enum conn_state carry_splice(struct conn *c)
 {
 	struct pipe_pool *pool = &c->worker->pipes;
 	enum splice_result results[2];
+
+	if (c->watch && !watch_see(c))
+		return cut(c);
 
 	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++) {
 		bool from_client = way == TO_SERVER;

@@ -8,6 +8,7 @@
 #include "conn/forge.h"
 #include "conn/learning.h"
 #include "conn/report.h"
+#include "conn/watch.h"
 #include "conn/worker.h"
 
 static void list_add(struct worker *worker, struct conn *conn)
@@ -49,26 +50,36 @@ static bool is_diverted(const struct conn *conn)
 	return port != addr_port(&config->listen.ipv4) && port != addr_port(&config->listen.ipv6);
 }
 
+static struct conn *conn_make(struct worker *worker, const union addr *client,
+			      const union addr *server)
+{
+	struct conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn)
+		return NULL;
+	conn->worker = worker;
+	conn->settings = engine_settings(worker->engine);
+	conn->client = conn->server = SOCK_NONE;
+	conn->client_addr = *client;
+	conn->server_addr = *server;
+	conn->flow_id = atomic_fetch_add(&worker->engine->n_flows, 1);
+	conn->started_wall = clock_wall_us();
+	conn->started = conn->entered = clock_us();
+	list_add(worker, conn);
+	return conn;
+}
+
 int conn_new(struct worker *worker, int fd, const union addr *client, const union addr *server)
 {
 	struct engine *engine = worker->engine;
-	struct conn *conn = calloc(1, sizeof(*conn));
+	struct conn *conn = conn_make(worker, client, server);
 	struct sock sock = { .fd = fd, .kind = SOCK_CLIENT };
 
 	if (!conn) {
 		sock_reset(&sock);
 		return -ENOMEM;
 	}
-	conn->worker = worker;
-	conn->settings = engine_settings(engine);
 	conn->client = sock;
-	conn->server = SOCK_NONE;
-	conn->client_addr = *client;
-	conn->server_addr = *server;
-	conn->flow_id = atomic_fetch_add(&engine->n_flows, 1);
-	conn->started_wall = clock_wall_us();
-	conn->started = conn->entered = clock_us();
-	list_add(worker, conn);
 	if (!is_diverted(conn)) {
 		turn_away(conn, REASON_NOT_DIVERTED, END_REFUSED);
 	} else if (atomic_fetch_add(&engine->n_connections, 1) >=
@@ -80,6 +91,26 @@ int conn_new(struct worker *worker, int fd, const union addr *client, const unio
 		conn->is_counted = true;
 		conn_set_deadline(conn, config_of(conn)->timeouts.silent);
 	}
+	return 0;
+}
+
+int conn_new_own(const struct conn *model)
+{
+	struct hello *hello = malloc(sizeof(*hello));
+	struct conn *conn =
+		hello ? conn_make(model->worker, &model->client_addr, &model->server_addr) : NULL;
+
+	if (!conn) {
+		free(hello);
+		return -ENOMEM;
+	}
+	*hello = *model->hello;
+	conn->hello = hello;
+	conn->is_own = conn->is_tls = conn->is_counted = true;
+	atomic_fetch_add(&conn->worker->engine->n_connections, 1);
+	conn->state = CONN_DIALLING;
+	conn_set_deadline(conn, config_of(conn)->timeouts.dial);
+	worker_ready(conn);
 	return 0;
 }
 
@@ -100,8 +131,8 @@ void conn_close(struct conn *conn)
 	struct worker *worker = conn->worker;
 
 	learning_end(conn);
-
-	report_connection(conn);
+	if (!conn->is_own)
+		report_connection(conn);
 	timer_clear(&worker->loop.wheel, &conn->deadline);
 	session_free(conn->downstream); /* before the leaf that it uses */
 	session_free(conn->upstream);
@@ -113,6 +144,7 @@ void conn_close(struct conn *conn)
 		relay_deinit(&conn->relay[way], &worker->buffers);
 		splice_deinit(&conn->splice[way], &worker->pipes);
 	}
+	watch_free(conn->watch);
 	close_sockets(conn);
 	if (conn->is_counted)
 		atomic_fetch_sub(&worker->engine->n_connections, 1);

@@ -5,13 +5,16 @@
 #include "base/timer.h"
 #include "conn/engine.h"
 #include "conn/relay.h"
+#include "learn/learn.h"
 #include "net/splice.h"
 #include "policy/reason.h"
+#include "tls/fingerprint.h"
 #include "tls/hello.h"
 #include "tls/session.h"
 
 struct worker;
 struct forged;
+struct watch;
 
 /*
  * The states of a connection, in the order of its life; life.c has the table of their steps. The
@@ -22,6 +25,7 @@ struct forged;
 	X(CONN_WAITING, "wait")    /* another connection is asking the same server */              \
 	X(CONN_DIALLING, "dial")   /* connecting, to intercept */                                  \
 	X(CONN_PROBING, "probe")   /* our handshake with the server */                             \
+	X(CONN_HEARING, "hear")    /* what the server says to an empty certificate */              \
 	X(CONN_FORGING, "forge")   /* awaiting the leaf from certgen */                            \
 	X(CONN_GREETING, "greet")  /* our handshake with the client */                             \
 	X(CONN_RELAYING, "relay")  /* intercepted: plaintext both ways */                          \
@@ -50,8 +54,9 @@ struct conn {
 	union addr server_addr; /* original destination */
 	size_t peeked;          /* bytes seen so far */
 	bool has_low_water;
-	bool is_tls;         /* the bytes seen so far may begin a hello */
-	struct hello *hello; /* once whole; owned */
+	bool is_tls;                    /* the bytes seen so far may begin a hello */
+	struct hello *hello;            /* once whole; owned */
+	char ja4[FINGERPRINT_JA4_SIZE]; /* of it; "": not needed yet */
 
 	struct verdict verdict; /* of the rules */
 	bool has_fate;
@@ -68,8 +73,12 @@ struct conn {
 	bool is_prober;       /* others may be waiting for what this one finds */
 	bool is_waiting_turn; /* it is one of those */
 	bool is_in_waiting;   /* in the worker's list */
-	bool is_known_late;   /* its server asks late, which no handshake shows */
-	bool is_known;        /* what it finds is known already */
+	bool is_known;        /* the learned server of the two below */
+	bool is_fresh;        /* what it finds is known already */
+	enum learn_class known_class;
+	uint8_t known_key[LEARN_DIGEST];
+	bool is_own;     /* the engine's own: there is no client, only the probe */
+	bool is_http1;   /* the server is to speak that, if the client does */
 	bool is_proving; /* the server asked for a certificate; the rest of its flight is read */
 	struct session *downstream;
 	struct forged *forged;     /* counted */
@@ -82,6 +91,7 @@ struct conn {
 	uint64_t moved;        /* bytes, then */
 	struct relay relay[2]; /* [TO_SERVER], [TO_CLIENT] */
 	struct splice splice[2];
+	struct watch *watch; /* of a passed handshake that can be read; NULL: of none */
 
 	bool is_counted; /* in engine->n_connections */
 	uint64_t flow_id;
@@ -97,6 +107,12 @@ enum { TO_SERVER, TO_CLIENT };
 
 /* A new connection on an accepted socket; the descriptor is taken over also on failure. */
 int conn_new(struct worker *worker, int fd, const union addr *client, const union addr *server);
+
+/*
+ * One of the engine's own, to the same server with the same hello: to look again, while the old
+ * verdict serves. 0 or -errno.
+ */
+int conn_new_own(const struct conn *conn);
 
 /* Runs the connection until it waits: on readiness, and when certgen has answered. */
 void conn_run(struct conn *conn);

@@ -9,6 +9,7 @@
 #include "conn/redirects.h"
 #include "learn/exclusive.h"
 #include "learn/learn.h"
+#include "learn/pinned.h"
 #include "policy/config.h"
 #include "tap/json.h"
 #include "tls/leaf.h"
@@ -33,6 +34,7 @@ struct engine {
 	struct settings *settings;
 	struct learned *learned;
 	struct exclusive *exclusive;
+	struct pinned *pinned;
 	struct json_log *log;
 	struct leaf_keys *leaf_keys;
 	struct status *status; /* shared with the other processes */

@@ -89,6 +89,9 @@ enum conn_state fate_pass(struct conn *c, enum fate fate, enum reason reason)
 {
 	int r;
 
+	if (c->is_own) /* nobody waits for it */
+		return conn_end(c, END_REFUSED);
+
 	fate_decide(c, fate, reason);
 	fate_drop_server(c);
 	r = fate_dial(c);
@@ -98,6 +101,8 @@ enum conn_state fate_pass(struct conn *c, enum fate fate, enum reason reason)
 /* A TLS client is told why by a fatal alert, which may precede the ServerHello. */
 enum conn_state fate_block(struct conn *c, enum reason reason, enum alert alert)
 {
+	if (c->is_own)
+		return conn_end(c, END_REFUSED);
 	fate_decide(c, FATE_BLOCK, reason);
 	fate_drop_server(c);
 	if (c->is_tls)

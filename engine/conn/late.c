@@ -32,24 +32,24 @@
 
 bool late_needs_request(const struct conn *c)
 {
-	return config_of(c)->client_certificate.requested == ACTION_PASS &&
-	       c->chain_verdict == VERIFY_OK && c->hello->has_sni;
+	return learning_action(c, LEARN_LATE) == ACTION_PASS && c->chain_verdict == VERIFY_OK &&
+	       c->hello->has_sni;
 }
 
 /* --- learning --- */
 
 /* NULL: the client's next connection to this server passes. Or why not. */
-static const char *learn(struct conn *c)
+static const char *learn(struct conn *c, enum learn_class class)
 {
 	const struct config *config = config_of(c);
 
-	if (config->client_certificate.requested != ACTION_PASS)
+	if (learning_action(c, class) != ACTION_PASS)
 		return "not to be passed";
 	if (c->chain_verdict != VERIFY_OK)
 		return "not verified";
 	if (config->client_certificate.other_authorities != ACTION_PASS && !learning_is_listed(c))
 		return "names none of the listed authorities";
-	return learning_note(c, LEARN_LATE) ? NULL : "not allowed, or not yet";
+	return learning_note(c, class) ? NULL : "not allowed, or not yet";
 }
 
 /* --- what the client is told --- */
@@ -89,18 +89,24 @@ static size_t redirect(struct conn *c, char text[REQUEST_REDIRECT_MAX])
 	return request_redirect(&request, text);
 }
 
+static const char *occasion(const struct conn *c)
+{
+	if (!upstream_is_late(c->upstream))
+		return "refused without a certificate";
+	return session_facts(c->upstream).version == 0x0303 ? "renegotiation"
+							    : "post-handshake authentication";
+}
+
 static void explain(struct conn *c, const char *unlearned, const char *end)
 {
-	bool is_renegotiation = session_facts(c->upstream).version == 0x0303;
-
-	snprintf(c->detail, sizeof(c->detail), "%s, %s%s, %s",
-		 is_renegotiation ? "renegotiation" : "post-handshake authentication",
+	snprintf(c->detail, sizeof(c->detail), "%s, %s%s, %s", occasion(c),
 		 unlearned ? "not learned: " : "learned", unlearned ? unlearned : "", end);
 }
 
 /* From here on only the client is there. */
-static enum conn_state part(struct conn *c, const char *text, size_t n)
+static enum conn_state part(struct conn *c, enum end end, const char *text, size_t n)
 {
+	c->end = end;
 	fate_drop_server(c);
 	if (relay_end_with(&c->relay[TO_CLIENT], &c->worker->buffers, text, n) < 0)
 		return conn_end(c, END_NO_RESOURCES);
@@ -109,7 +115,7 @@ static enum conn_state part(struct conn *c, const char *text, size_t n)
 
 enum conn_state late_request(struct conn *c)
 {
-	const char *unlearned = learn(c);
+	const char *unlearned = learn(c, LEARN_LATE);
 	char text[REQUEST_REDIRECT_MAX];
 	size_t n = 0;
 
@@ -122,7 +128,25 @@ enum conn_state late_request(struct conn *c)
 	if (!unlearned)
 		n = redirect(c, text);
 	explain(c, unlearned, n > 0 ? "redirected" : "closed");
-	return part(c, text, n);
+	return part(c, END_LATE_REQUEST, text, n);
+}
+
+enum conn_state late_refusal(struct conn *c)
+{
+	const char *unlearned = learn(c, LEARN_REQUIRED);
+	char text[REQUEST_REDIRECT_MAX];
+	size_t n = unlearned ? 0 : redirect(c, text);
+	size_t n_held;
+
+	if (n == 0 && relay_held(&c->relay[TO_CLIENT], &n_held)) {
+		/* The server's own answer is the next best. */
+		explain(c, unlearned, "answered");
+		relay_release(&c->relay[TO_CLIENT]);
+		worker_ready(c);
+		return CONN_RELAYING;
+	}
+	explain(c, unlearned, n > 0 ? "redirected" : "closed");
+	return part(c, END_CERTIFICATE_REQUIRED, text, n);
 }
 
 enum conn_state late_part(struct conn *c)
@@ -137,10 +161,11 @@ enum conn_state late_part(struct conn *c)
 	do {
 		n = sock_recv(&c->client, c->worker->scratch, sizeof(c->worker->scratch));
 	} while (n > 0);
-	return n == -EAGAIN ? CONN_PARTING : conn_end(c, END_LATE_REQUEST);
+	return n == -EAGAIN ? CONN_PARTING : CONN_CLOSED;
 }
 
 enum conn_state late_parted(struct conn *c)
 {
-	return conn_end(c, END_LATE_REQUEST);
+	(void)c;
+	return CONN_CLOSED;
 }

@@ -5,8 +5,9 @@
 #include "conn/conn.h"
 
 /*
- * A server that asks for a client certificate only inside the session, which is intercepted and so
- * has none to give. It is learned; and what the client sees of it, if possible, is a redirect to
+ * A server that asks for a client certificate only inside the session, or refuses only there to go
+ * on without one. The session is intercepted and so has none to give. It is learned; and what the
+ * client sees of it, if possible, is a redirect to
  * the URL that it asked for: its next connection passes.
  */
 
@@ -15,6 +16,9 @@ bool late_needs_request(const struct conn *c);
 
 /* The server has asked, by SESSION_WANTS_CERTIFICATE. The state to go to. */
 enum conn_state late_request(struct conn *c);
+
+/* The server asked in the handshake, was told that there is none, and refuses. As above. */
+enum conn_state late_refusal(struct conn *c);
 
 /* The step of CONN_PARTING, in which the client gets the last bytes, and the end of its time. */
 enum conn_state late_part(struct conn *c);

@@ -20,31 +20,89 @@ static struct learned *learned_of(const struct conn *c)
 	return c->worker->engine->learned;
 }
 
-static bool passes(const struct entry *entry)
+static enum action outcome_action(const struct conn *c, enum on_outcome on_outcome)
 {
-	return entry_has_asked(entry) &&
-	       (entry->state == LEARN_ACTIVE || entry->state == LEARN_APPROVED);
+	switch (on_outcome) {
+	case ON_OUTCOME_AS_REQUESTED:
+		break;
+	case ON_OUTCOME_PASS:
+		return ACTION_PASS;
+	case ON_OUTCOME_INTERCEPT:
+		return ACTION_INTERCEPT;
+	case ON_OUTCOME_BLOCK:
+		return ACTION_BLOCK;
+	}
+	return config_of(c)->client_certificate.requested;
 }
 
-/* What is known, if it decides. One that has expired serves all but the one who looks again. */
+enum action learning_action(const struct conn *c, enum learn_class class)
+{
+	const struct config *config = config_of(c);
+
+	switch (class) {
+	case LEARN_UNUSED:
+		return outcome_action(c, config->client_certificate.unused);
+	case LEARN_REQUIRED:
+	case LEARN_LATE: /* nobody asks in the midst of a session for what he can do without */
+		return outcome_action(c, config->client_certificate.required);
+	case LEARN_ASKED:
+	case LEARN_REQUESTED:
+	case LEARN_NOTHING:
+	case LEARN_N_CLASSES:
+		break;
+	}
+	return config->client_certificate.requested;
+}
+
+enum action learning_action_now(const struct conn *c)
+{
+	bool is_outcome_known = c->is_known && learn_class_is_in_handshake(c->known_class);
+
+	return learning_action(c, is_outcome_known ? c->known_class : LEARN_ASKED);
+}
+
+bool learning_is_outcome_wanted(const struct conn *c)
+{
+	const struct config *config = config_of(c);
+
+	return config->client_certificate.required != ON_OUTCOME_AS_REQUESTED ||
+	       config->client_certificate.unused != ON_OUTCOME_AS_REQUESTED;
+}
+
+static bool passes(const struct conn *c, const struct entry *entry)
+{
+	return entry_has_asked(entry) &&
+	       (entry->state == LEARN_ACTIVE || entry->state == LEARN_APPROVED) &&
+	       learning_action(c, entry->class) == ACTION_PASS;
+}
+
+static void remember(struct conn *c, const struct entry *entry)
+{
+	c->is_known = true;
+	c->known_class = entry->class;
+	memcpy(c->known_key, entry->server_key, sizeof(c->known_key));
+}
+
+/*
+ * What is known, if it decides. One that has expired goes on to serve, and the connection that is
+ * the first to meet it has the server asked again: by one of the engine's own, which can see any
+ * request but a late one; that takes a client, and so its own session.
+ */
 static bool is_decided(struct conn *c, enum learning_advice *ret_advice)
 {
 	struct entry entry;
 	enum learned_result result = learned_find(learned_of(c), c->hello->host, &c->server_addr,
 						  clock_wall_us(), &entry);
 
-	c->is_known_late = result != LEARNED_UNKNOWN && entry.class == LEARN_LATE;
-	switch (result) {
-	case LEARNED_UNKNOWN:
+	if (result == LEARNED_UNKNOWN)
 		return false;
-	case LEARNED_STALE:
-		*ret_advice = LEARNING_DIAL;
-		return true;
-	case LEARNED_FRESH:
-		break;
-	}
-	c->is_known = true;
-	*ret_advice = passes(&entry) ? LEARNING_PASS : LEARNING_DIAL;
+	remember(c, &entry);
+	c->is_fresh = result == LEARNED_FRESH;
+	c->is_http1 = learn_class_is_in_handshake(entry.class);
+	*ret_advice = LEARNING_DIAL;
+	if (passes(c, &entry) &&
+	    (c->is_fresh || (entry.class != LEARN_LATE && conn_new_own(c) == 0)))
+		*ret_advice = LEARNING_PASS;
 	return true;
 }
 
@@ -108,11 +166,11 @@ static bool has_wildcard(const struct certificate *certificate, const char *host
 	return false;
 }
 
-static void fill(const struct conn *c, enum learn_class class,
+static void fill(const struct conn *c, const struct learning_sight *sight,
 		 const struct certificate *certificate, struct entry *entry)
 {
 	const struct config *config = config_of(c);
-	const struct certreq *request = upstream_request(c->upstream);
+	bool is_nothing = sight->class == LEARN_NOTHING;
 	uint64_t now = clock_wall_us();
 
 	memset(entry, 0, sizeof(*entry));
@@ -120,45 +178,81 @@ static void fill(const struct conn *c, enum learn_class class,
 	snprintf(entry->issuer, sizeof(entry->issuer), "%.*s", (int)sizeof(entry->issuer) - 1,
 		 certificate->issuer);
 	entry->server = c->server_addr;
-	entry->class = class;
-	entry->state = config->learn.is_to_be_approved && class != LEARN_NOTHING ? LEARN_PENDING
-										 : LEARN_ACTIVE;
-	entry->source = class == LEARN_LATE ? LEARN_OBSERVED : LEARN_PROBE;
-	entry->tls_version = session_facts(c->upstream).version;
-	if (request)
-		memcpy(entry->ca_names, request->names_sha256, sizeof(entry->ca_names));
+	entry->class = sight->class;
+	entry->state =
+		config->learn.is_to_be_approved && !is_nothing ? LEARN_PENDING : LEARN_ACTIVE;
+	entry->source = sight->is_probed ? LEARN_PROBE : LEARN_OBSERVED;
+	entry->tls_version = sight->version;
+	entry->alert = sight->alert;
+	if (sight->request)
+		memcpy(entry->ca_names, sight->request->names_sha256, sizeof(entry->ca_names));
 	entry->first_seen = entry->last_seen = now;
-	entry->expires = now + 1000 * (class == LEARN_NOTHING ? config->learn.nothing_ttl
-							      : config->learn.ttl);
+	entry->expires = now + 1000 * (is_nothing ? config->learn.nothing_ttl : config->learn.ttl);
 }
 
-bool learning_note(struct conn *c, enum learn_class class)
+bool learning_note_sight(struct conn *c, const struct learning_sight *sight)
 {
 	struct certificate certificate;
 	struct entry entry, before;
 	enum learned_note note;
-	struct der leaf;
 
-	engine_note_address(c->worker->engine, config_of(c), &c->server_addr,
-			    class != LEARN_NOTHING);
-	/* The one spares the store a write for each connection, the other is no news. */
-	if (class == LEARN_NOTHING && (c->is_known || c->is_known_late))
-		return true;
-	if (upstream_chain(c->upstream, &leaf, 1) != 1 || certificate_read(leaf, &certificate) < 0)
+	if (certificate_read(sight->leaf, &certificate) < 0)
 		return false;
-	fill(c, class, &certificate, &entry);
-	if (certificate_key_digest(leaf, entry.server_key) < 0)
+	fill(c, sight, &certificate, &entry);
+	if (certificate_key_digest(sight->leaf, entry.server_key) < 0)
 		return false;
 	note = learned_note(learned_of(c), &entry, &c->client_addr,
 			    has_wildcard(&certificate, entry.host), &before);
 	report_learned(c, note, &entry, &before);
-	if (class == LEARN_NOTHING || note == LEARNED_LIMITED)
-		return note != LEARNED_LIMITED;
+	if (note == LEARNED_LIMITED)
+		return false;
 	/* What holds is what is there now: the operator may have had the last word. */
-	return learned_look(learned_of(c), entry.host, &c->server_addr, clock_wall_us(), &entry) ==
-			       LEARNED_UNKNOWN
-		       ? !config_of(c)->learn.is_to_be_approved
-		       : passes(&entry);
+	if (learned_look(learned_of(c), entry.host, &c->server_addr, clock_wall_us(), &entry) ==
+	    LEARNED_UNKNOWN)
+		return !config_of(c)->learn.is_to_be_approved;
+	remember(c, &entry);
+	return passes(c, &entry);
+}
+
+bool learning_note(struct conn *c, enum learn_class class)
+{
+	struct learning_sight sight = { .class = class,
+					.request = upstream_request(c->upstream),
+					.version = session_facts(c->upstream).version,
+					.is_probed = class != LEARN_LATE };
+	bool is_known_late = c->is_known && c->known_class == LEARN_LATE;
+	bool may_pass;
+
+	if (class == LEARN_REQUIRED)
+		sight.alert = session_alert(c->upstream);
+	/* The one spares the store a write for each connection, the other is no news. */
+	if (class == LEARN_NOTHING && ((c->is_known && c->is_fresh) || is_known_late))
+		may_pass = false;
+	else
+		may_pass = upstream_chain(c->upstream, &sight.leaf, 1) == 1 &&
+			   learning_note_sight(c, &sight);
+	engine_note_address(c->worker->engine, config_of(c), &c->server_addr, may_pass);
+	return may_pass;
+}
+
+bool learning_is_known_key(const struct conn *c, struct der leaf)
+{
+	static const uint8_t none[LEARN_DIGEST];
+	uint8_t key[LEARN_DIGEST];
+
+	return memcmp(c->known_key, none, sizeof(none)) == 0 ||
+	       (certificate_key_digest(leaf, key) == 0 &&
+		memcmp(c->known_key, key, sizeof(key)) == 0);
+}
+
+void learning_forget(struct conn *c)
+{
+	struct entry entry;
+
+	if (learned_look(learned_of(c), c->hello->host, &c->server_addr, clock_wall_us(), &entry) ==
+		    LEARNED_FRESH &&
+	    !entry_is_operators(&entry))
+		(void)learned_forget(learned_of(c), entry.host, &entry.server, clock_wall_us());
 }
 
 bool learning_is_listed(const struct conn *c)

@@ -25,7 +25,10 @@
 #include "conn/forge.h"
 #include "conn/late.h"
 #include "conn/learning.h"
+#include "conn/outcome.h"
+#include "conn/pinning.h"
 #include "conn/probe.h"
+#include "conn/watch.h"
 #include "conn/worker.h"
 #include "net/tproxy.h"
 #include "tls/downstream.h"
@@ -35,15 +38,11 @@
 
 static enum conn_state take_advice(struct conn *c, enum learning_advice advice)
 {
-	const struct config *config = config_of(c);
-
 	switch (advice) {
 	case LEARNING_WAIT:
 		return CONN_WAITING;
 	case LEARNING_PASS:
-		if (config->client_certificate.requested != ACTION_PASS)
-			return CONN_DIALLING;
-		engine_note_address(c->worker->engine, config, &c->server_addr, true);
+		engine_note_address(c->worker->engine, config_of(c), &c->server_addr, true);
 		return fate_pass(c, FATE_PASS, REASON_LEARNED);
 	case LEARNING_DIAL:
 		break;
@@ -221,8 +220,10 @@ static enum conn_state greet_client(struct conn *c)
 	case DOWNSTREAM_WAIT:
 		return CONN_GREETING;
 	case DOWNSTREAM_READY:
+		pinning_accepted(c);
 		return CONN_RELAYING;
 	case DOWNSTREAM_ALERT:
+		pinning_refused(c);
 		return conn_end(c, END_CLIENT_ALERT);
 	case DOWNSTREAM_CLOSED:
 		return conn_end(c, END_CLIENT_CLOSED);
@@ -247,6 +248,8 @@ static enum conn_state dial_to_pass(struct conn *c)
 
 	if (r < 0)
 		return fate_dial_failed(c, r);
+	if (r > 0 && (c->reason == REASON_LEARNED || c->fate == FATE_LEARN))
+		watch_begin(c);
 	return r > 0 ? CONN_SPLICING : CONN_PASSING;
 }
 
@@ -292,6 +295,7 @@ static const struct {
 	[CONN_WAITING] = { await_other, other_late, LIMIT(probe) },
 	[CONN_DIALLING] = { probe_dial, probe_late, LIMIT(dial) },
 	[CONN_PROBING] = { probe_server, probe_late, LIMIT(probe) },
+	[CONN_HEARING] = { outcome_hear, outcome_unheard, LIMIT(hear) },
 	[CONN_FORGING] = { await_forged, forge_late, LIMIT(forge) },
 	[CONN_GREETING] = { greet_client, greeting_late, LIMIT(greet) },
 	[CONN_RELAYING] = { carry_relay, carry_idle, LIMIT(idle) },

@@ -15,6 +15,9 @@
 
 #include "conn/fate.h"
 #include "conn/learning.h"
+#include "conn/outcome.h"
+#include "conn/pinning.h"
+#include "conn/report.h"
 #include "conn/worker.h"
 #include "tls/upstream.h"
 
@@ -63,19 +66,34 @@ static void judge_chain(struct conn *c)
 	c->is_chain_judged = true;
 }
 
+/* A server of TLS 1.2 that goes on has said so; another has yet to be heard. */
+static enum conn_state asked_and_went_on(struct conn *c)
+{
+	if (session_facts(c->upstream).version > 0x0303)
+		return CONN_HEARING;
+	if (!c->is_own) /* the relay learns more, from the first answer */
+		return CONN_FORGING;
+	outcome_served(c);
+	return conn_end(c, END_REFUSED);
+}
+
 /* The handshake is complete, and a forged leaf is all that is missing. */
 static enum conn_state judge_server(struct conn *c)
 {
-	judge_chain(c);
+	if (!c->is_chain_judged)
+		judge_chain(c);
 	if (c->chain_verdict == VERIFY_OK) {
-		if (!upstream_request(c->upstream))
-			(void)learning_note(c, LEARN_NOTHING);
-		learning_end(c);
 		c->reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
-		return CONN_FORGING;
+		if (outcome_is_awaited(c))
+			return asked_and_went_on(c);
+		(void)learning_note(c, LEARN_NOTHING);
+		learning_end(c);
+		if (pinning_passes(c))
+			return fate_pass(c, FATE_PASS, REASON_CLIENT_PINS);
+		return c->is_own ? conn_end(c, END_REFUSED) : CONN_FORGING;
 	}
 	c->reason = bad_chains[c->chain_verdict].reason;
-	if (config_of(c)->upstream.invalid == ON_INVALID_MIRROR)
+	if (config_of(c)->upstream.invalid == ON_INVALID_MIRROR && !c->is_own)
 		return CONN_FORGING;
 	return block_chain(c);
 }
@@ -90,9 +108,25 @@ static enum conn_state go_on(struct conn *c, bool is_to_be_proven)
 	return CONN_PROBING;
 }
 
+/*
+ * Its answers will have to be understood (outcome.c), and the client may have to be redirected: so
+ * if it would speak HTTP/2, and the client speaks HTTP/1.1 as well, once more from the start.
+ */
+static enum conn_state intercept_without(struct conn *c)
+{
+	struct session_facts facts = session_facts(c->upstream);
+
+	if (c->is_http1 || c->is_own || !facts.alpn || strcmp(facts.alpn, "h2") != 0)
+		return go_on(c, false);
+	c->is_http1 = true;
+	fate_drop_server(c);
+	report_upstream_anew(c);
+	return CONN_DIALLING;
+}
+
 static enum conn_state wants_certificate(struct conn *c)
 {
-	switch (config_of(c)->client_certificate.requested) {
+	switch (learning_action_now(c)) {
 	case ACTION_PASS:
 		return go_on(c, true);
 	case ACTION_BLOCK:
@@ -100,7 +134,7 @@ static enum conn_state wants_certificate(struct conn *c)
 	case ACTION_INTERCEPT:
 		break;
 	}
-	return go_on(c, false);
+	return intercept_without(c);
 }
 
 static enum conn_state asks_for_others(struct conn *c)
@@ -115,7 +149,7 @@ static enum conn_state asks_for_others(struct conn *c)
 	case ACTION_INTERCEPT:
 		break;
 	}
-	return go_on(c, false);
+	return intercept_without(c);
 }
 
 static enum conn_state judge_asking_server(struct conn *c)
@@ -129,9 +163,13 @@ static enum conn_state judge_asking_server(struct conn *c)
 			       : block_chain(c);
 	if (!learning_is_listed(c))
 		return asks_for_others(c);
-	if (!learning_note(c, LEARN_ASKED))
-		return go_on(c, false);
+	if (!learning_note(c, LEARN_ASKED) || (c->is_own && learning_is_outcome_wanted(c)))
+		return intercept_without(c);
 	learning_end(c);
+	if (c->is_own)
+		return conn_end(c, END_REFUSED);
+	if (c->known_class == LEARN_ASKED && learning_is_outcome_wanted(c))
+		(void)conn_new_own(c);
 	return fate_pass(c, FATE_LEARN, REASON_CLIENT_CERTIFICATE_REQUESTED);
 }
 
@@ -155,6 +193,11 @@ static enum conn_state unsupported(struct conn *c, enum reason reason)
 {
 	if (c->is_proving)
 		return pass_unproven(c);
+	if (outcome_is_awaited(c) && outcome_is_refusal(session_alert(c->upstream))) {
+		if (!c->is_chain_judged)
+			judge_chain(c);
+		return outcome_refused(c);
+	}
 	if (session_alert(c->upstream))
 		snprintf(c->detail, sizeof(c->detail), "alert %u", session_alert(c->upstream));
 	else
@@ -162,14 +205,23 @@ static enum conn_state unsupported(struct conn *c, enum reason reason)
 	return fate_pass_or_block(c, config_of(c)->upstream.unsupported, reason);
 }
 
+static bool begin(struct conn *c)
+{
+	if (upstream_new(&c->server, c->worker->random, c->hello, &c->upstream) < 0)
+		return false;
+	if (c->is_http1)
+		(void)upstream_offer_http1(c->upstream);
+	if (learning_action(c, LEARN_LATE) != ACTION_INTERCEPT)
+		upstream_hear_late(c->upstream);
+	return true;
+}
+
 enum conn_state probe_server(struct conn *c)
 {
 	if (fate_is_client_gone(c))
 		return fate_client_gone(c);
-	if (!c->upstream && upstream_new(&c->server, c->worker->random, c->hello, &c->upstream) < 0)
+	if (!c->upstream && !begin(c))
 		return fate_fail(c, REASON_NO_RESOURCES);
-	if (config_of(c)->client_certificate.requested != ACTION_INTERCEPT)
-		upstream_hear_late(c->upstream);
 	switch (c->is_proving ? upstream_prove(c->upstream) : upstream_handshake(c->upstream)) {
 	case UPSTREAM_WAIT:
 		return CONN_PROBING;

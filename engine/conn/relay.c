@@ -98,6 +98,24 @@ static void keep(struct relay *relay)
 	relay->n_head += relay->end;
 }
 
+/* --- held back --- */
+
+void relay_hold(struct relay *relay)
+{
+	relay->is_held = true;
+}
+
+const uint8_t *relay_held(const struct relay *relay, size_t *ret_n)
+{
+	*ret_n = relay->end;
+	return relay->is_held && relay->end > 0 ? relay->buffer->bytes : NULL;
+}
+
+void relay_release(struct relay *relay)
+{
+	relay->is_held = false;
+}
+
 /* --- moving --- */
 
 static bool is_failure(enum session_io io)
@@ -172,6 +190,7 @@ int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *byt
 	if (!buffer_borrow(relay, pool))
 		return -ENOMEM;
 	memcpy(relay->buffer->bytes, bytes, n);
+	relay->is_held = false;
 	relay->begin = 0;
 	relay->end = n;
 	if (n > relay->dirty)
@@ -185,8 +204,11 @@ enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struc
 			     struct session *to, int to_fd, enum session_io *ret_io)
 {
 	for (unsigned i = 0; i < SHARE; i++) {
-		enum session_io io = carry_on(relay, to, to_fd);
+		enum session_io io;
 
+		if (relay->is_held && relay->end > 0)
+			return RELAY_HELD;
+		io = carry_on(relay, to, to_fd);
 		if (io == SESSION_WAIT)
 			return RELAY_WAIT;
 		if (io != SESSION_OK) {

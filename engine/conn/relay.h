@@ -45,6 +45,7 @@ struct relay {
 	bool is_notified; /* close_notify was sent on */
 	bool is_shut;     /* FIN was sent on */
 	uint64_t bytes;   /* written, in all */
+	bool is_held;     /* what is read is looked at before it is written */
 	bool keeps_head;
 	uint8_t *head; /* all that was read, while that is kept; owned */
 	size_t n_head;
@@ -57,6 +58,7 @@ enum relay_result {
 	RELAY_READ_FAILED, /* *ret_io says how: RESET, ALERT, ERROR, WANTS_CERTIFICATE */
 	RELAY_WRITE_FAILED,
 	RELAY_NO_MEMORY,
+	RELAY_HELD, /* the first bytes are there: relay_held() */
 };
 
 /* `to_fd` is the socket under `to`, for its FIN. */
@@ -71,6 +73,15 @@ void relay_keep(struct relay *relay);
 void relay_forget(struct relay *relay);
 /* All that was read so far; NULL: nothing, or it is not known any more. */
 const uint8_t *relay_head(const struct relay *relay, size_t *ret_n);
+
+/*
+ * Before the first relay_move(), which then answers RELAY_HELD and writes nothing until
+ * relay_release().
+ */
+void relay_hold(struct relay *relay);
+/* What is held; NULL: nothing. */
+const uint8_t *relay_held(const struct relay *relay, size_t *ret_n);
+void relay_release(struct relay *relay);
 
 /*
  * When all that was read is written: these last bytes of our own (at most RELAY_BUFFER), then

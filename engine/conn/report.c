@@ -8,7 +8,10 @@
 #include "conn/worker.h"
 #include "tls/fingerprint.h"
 #include "tls/names.h"
+#include "tls/sighting.h"
 #include "tls/upstream.h"
+
+#define WORD(name, word) word,
 
 static json_t *text(const char *string)
 {
@@ -59,18 +62,20 @@ static json_t *versions_of(const struct hello *hello)
 	return list;
 }
 
-static json_t *hello_of(const struct hello *hello)
+static json_t *hello_of(struct conn *conn)
 {
-	char ja3[FINGERPRINT_JA3_SIZE], ja4[FINGERPRINT_JA4_SIZE];
+	const struct hello *hello = conn->hello;
+	char ja3[FINGERPRINT_JA3_SIZE];
 	json_t *tls = json_object();
 
 	fingerprint_ja3(hello, ja3);
-	fingerprint_ja4(hello, ja4);
+	if (conn->ja4[0] == '\0')
+		fingerprint_ja4(hello, conn->ja4);
 	set_text(tls, "sni", hello->host);
 	json_object_set_new(tls, "alpn", alpn_of(hello));
 	json_object_set_new(tls, "versions", versions_of(hello));
 	json_object_set_new(tls, "ja3", json_pack("{ss}", "hash", ja3));
-	json_object_set_new(tls, "ja4", json_string(ja4));
+	json_object_set_new(tls, "ja4", json_string(conn->ja4));
 	json_object_set_new(tls, "ech", json_boolean(hello->has_ech));
 	json_object_set_new(tls, "psk", json_boolean(hello->has_psk || hello->has_ticket));
 	json_object_set_new(tls, "early_data", json_boolean(hello->has_early_data));
@@ -150,6 +155,27 @@ void report_upstream(struct conn *conn)
 		json_object_set_new(conn->report_request, "late", json_true());
 }
 
+void report_answer(struct conn *conn, const struct sighting *sighting)
+{
+	static const char *const answers[] = { SIGHTING_ANSWERS(WORD) };
+
+	if (sighting->ask != SIGHTING_ASKED)
+		return;
+	if (!conn->report_request)
+		conn->report_request = json_pack("{sb}", "requested", 1);
+	if (sighting->answer != SIGHTING_NO_ANSWER)
+		set_text(conn->report_request, "answer", answers[sighting->answer]);
+	if (sighting->server_alert != 0)
+		set_text(conn->report_request, "alert", names_alert(sighting->server_alert));
+}
+
+void report_upstream_anew(struct conn *conn)
+{
+	json_decref(conn->report_upstream);
+	json_decref(conn->report_request);
+	conn->report_upstream = conn->report_request = NULL;
+}
+
 /* --- the line --- */
 
 static void set_flow(json_t *event, const struct conn *conn)
@@ -216,7 +242,7 @@ void report_connection(struct conn *conn)
 				    json_pack("{sosi}", "file", text(conn->verdict.file), "line",
 					      (int)conn->verdict.line));
 	if (conn->hello)
-		json_object_set_new(event, "tls", hello_of(conn->hello));
+		json_object_set_new(event, "tls", hello_of(conn));
 	if (conn->report_upstream)
 		json_object_set(event, "upstream", conn->report_upstream);
 	if (conn->downstream)
@@ -240,6 +266,17 @@ static json_t *entry_of(const struct entry *entry)
 	return object;
 }
 
+static json_t *event_of(const struct conn *conn, const char *type, const char *what)
+{
+	json_t *event = json_object();
+
+	json_object_set_new(event, "timestamp", json_time(clock_wall_us()));
+	json_object_set_new(event, "event_type", json_string(type));
+	set_flow(event, conn);
+	set_text(event, "what", what);
+	return event;
+}
+
 void report_learned(const struct conn *conn, enum learned_note note, const struct entry *entry,
 		    const struct entry *before)
 {
@@ -259,13 +296,29 @@ void report_learned(const struct conn *conn, enum learned_note note, const struc
 	if (note > LEARNED_FULL || !events[note].type ||
 	    (note == LEARNED_ADDED && entry->class == LEARN_NOTHING))
 		return;
-	event = json_object();
-	json_object_set_new(event, "timestamp", json_time(clock_wall_us()));
-	json_object_set_new(event, "event_type", json_string(events[note].type));
-	set_flow(event, conn);
-	set_text(event, "what", events[note].what);
+	event = event_of(conn, events[note].type, events[note].what);
 	json_object_set_new(event, "entry", entry_of(entry));
 	if (note == LEARNED_CLASS_CHANGED || note == LEARNED_KEY_CHANGED)
 		json_object_set_new(event, "before", entry_of(before));
+	json_log_write(conn->worker->engine->log, event);
+}
+
+void report_impostor(const struct conn *conn)
+{
+	json_t *event = event_of(conn, "alert", "impostor");
+
+	set_text(event, "host", conn->hello->host);
+	set_text(event, "detail", conn->detail);
+	json_log_write(conn->worker->engine->log, event);
+}
+
+void report_pinned(const struct conn *conn, const struct pinned_count *count)
+{
+	json_t *event = event_of(conn, "alert", "pinned");
+
+	set_text(event, "host", conn->hello->host);
+	json_object_set_new(event, "ja4", json_string(conn->ja4));
+	json_object_set_new(event, "refusals", json_integer(count->refusals));
+	json_object_set_new(event, "clients", json_integer(count->clients));
 	json_log_write(conn->worker->engine->log, event);
 }

@@ -190,6 +190,24 @@ bool request_read(const void *bytes, size_t n, struct request *ret_request)
 	return true;
 }
 
+unsigned response_status(const void *bytes, size_t n)
+{
+	static const char begin[] = "HTTP/1.";
+	const uint8_t *at = bytes;
+	unsigned status = 0;
+
+	/* "HTTP/1.1 200", and what follows is no digit (RFC 9112 section 4) */
+	if (n < 13 || memcmp(at, begin, 7) != 0 || at[8] != ' ' ||
+	    (at[12] != ' ' && at[12] != '\r'))
+		return 0;
+	for (unsigned i = 9; i < 12; i++) {
+		if (at[i] < '0' || at[i] > '9')
+			return 0;
+		status = status * 10 + (at[i] - '0');
+	}
+	return status;
+}
+
 bool request_is_for(const struct request *request, const char *host)
 {
 	size_t n = strlen(host);

@@ -28,6 +28,9 @@ enum {
 /* False: it is something else, or not whole. */
 bool request_read(const void *bytes, size_t n, struct request *ret_request);
 
+/* The status of an HTTP/1.1 response that begins with these bytes; 0: it is none, or cut before. */
+unsigned response_status(const void *bytes, size_t n);
+
 /* The request is for this host (lower case, without trailing dot), on whatever port. */
 bool request_is_for(const struct request *request, const char *host);
 

@@ -49,11 +49,19 @@ static struct learned_options learned_options(const struct config *config)
 	return options;
 }
 
+static struct pinned_options pinned_options(const struct config *config)
+{
+	return (struct pinned_options){ .refusals = config->pinned.refusals,
+					.clients = config->pinned.clients,
+					.window = 1000 * config->pinned.window };
+}
+
 /* Everything that is read with the rights the engine keeps, so that a reload can read it too. */
 static int prepare(struct running *run, struct config *config)
 {
 	struct engine *engine = &run->engine;
 	struct learned_options options;
+	struct pinned_options pinned;
 	struct config_error error;
 	int r = settings_new(config, &engine->settings, &error);
 
@@ -78,7 +86,9 @@ static int prepare(struct running *run, struct config *config)
 		return r;
 	}
 	engine->exclusive = exclusive_new(config->learn.max_entries);
-	if (tls_init() < 0 || !engine->learned || !engine->exclusive ||
+	pinned = pinned_options(config);
+	engine->pinned = pinned_new(&pinned);
+	if (tls_init() < 0 || !engine->learned || !engine->exclusive || !engine->pinned ||
 	    !(engine->leaf_keys = leaf_keys_new())) {
 		log_error("cannot make the keys of the forged leaves");
 		return -ENOMEM;
@@ -116,6 +126,7 @@ static void stop(struct running *run)
 	}
 	leaf_keys_free(engine->leaf_keys);
 	tls_deinit();
+	pinned_free(engine->pinned);
 	exclusive_free(engine->exclusive);
 	learned_free(engine->learned);
 	json_log_free(engine->log);
@@ -140,6 +151,7 @@ static bool needs_restart(const struct config *a, const struct config *b)
 static void reload(struct running *run)
 {
 	struct engine *engine = &run->engine;
+	struct pinned_options pinned;
 	struct learned_options options;
 	struct config_error error;
 	struct settings *settings;
@@ -166,6 +178,8 @@ static void reload(struct running *run)
 			    "restart");
 	options = learned_options(config);
 	learned_set_options(engine->learned, &options);
+	pinned = pinned_options(config);
+	pinned_set_options(engine->pinned, &pinned);
 	engine_set_settings(engine, settings);
 	log_info("reloaded %s", run->path);
 }

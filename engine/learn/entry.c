@@ -87,6 +87,16 @@ bool entry_is_operators(const struct entry *entry)
 	return entry->state == LEARN_APPROVED || entry->state == LEARN_FORBIDDEN;
 }
 
+bool learn_class_is_in_handshake(enum learn_class class)
+{
+	return class <= LEARN_REQUIRED;
+}
+
+bool learn_class_is_less_exact(enum learn_class class, enum learn_class than)
+{
+	return learn_class_is_in_handshake(than) && class < than;
+}
+
 bool entry_has_asked(const struct entry *entry)
 {
 	return entry->class != LEARN_NOTHING;

@@ -12,13 +12,18 @@
  * client asked for, to the server's address and port, and to the key that the server proved.
  */
 
-/* What it does about client certificates. */
+/*
+ * What it does about client certificates. The first four are of servers that ask in the handshake,
+ * in the order of how much is known: each but the first is an outcome that somebody saw.
+ */
 #define LEARN_CLASSES(X)                                                                           \
-	X(LEARN_ASKED, "asked")         /* in the handshake; whether it insists is not known */    \
-	X(LEARN_REQUIRED, "required")   /* it ends connections that have none */                   \
-	X(LEARN_REQUESTED, "requested") /* it serves connections that have none */                 \
-	X(LEARN_LATE, "late")           /* after the handshake: renegotiation, post-handshake */   \
-	X(LEARN_NOTHING, "nothing")     /* it asked nothing: spares later probes */
+	X(LEARN_ASKED, "asked")   /* what it does with the answer is not known */                  \
+	X(LEARN_UNUSED, "unused") /* it serves those who have none; nobody sent one */             \
+	X(LEARN_REQUESTED,                                                                         \
+	  "requested")                /* clients send theirs; none was refused for having none */  \
+	X(LEARN_REQUIRED, "required") /* it refuses those who have none */                         \
+	X(LEARN_LATE, "late")         /* after the handshake: renegotiation, post-handshake */     \
+	X(LEARN_NOTHING, "nothing")   /* it asked nothing: spares later probes */
 
 /* Whether it counts, and who said so. */
 #define LEARN_STATES(X)                                                                            \
@@ -69,6 +74,11 @@ bool learn_source_read(const char *text, enum learn_source *ret_source);
 
 /* Approved or forbidden: nothing that is seen changes it. */
 bool entry_is_operators(const struct entry *entry);
+/* In the handshake, whatever the outcome. */
+bool learn_class_is_in_handshake(enum learn_class class);
+/* The same server, and less is known of the outcome. */
+bool learn_class_is_less_exact(enum learn_class class, enum learn_class than);
+
 /* Asked, in whatever way: all but LEARN_NOTHING. */
 bool entry_has_asked(const struct entry *entry);
 bool entry_has_server_key(const struct entry *entry);

@@ -196,24 +196,13 @@ struct note {
 	struct entry before, after;
 };
 
-static bool is_in_handshake(enum learn_class class)
-{
-	return class == LEARN_ASKED || class == LEARN_REQUIRED || class == LEARN_REQUESTED;
-}
-
-/* ASKED says less than the two that tell the outcome. */
-static bool is_less_exact(enum learn_class class, enum learn_class than)
-{
-	return class == LEARN_ASKED && (than == LEARN_REQUIRED || than == LEARN_REQUESTED);
-}
-
 static enum learned_note compare_note(const struct entry *entry, const struct entry *seen)
 {
 	if (entry_has_server_key(entry) && entry_has_server_key(seen) &&
 	    memcmp(entry->server_key, seen->server_key, LEARN_DIGEST) != 0)
 		return LEARNED_KEY_CHANGED;
-	if (entry->class == seen->class || is_less_exact(entry->class, seen->class) ||
-	    is_less_exact(seen->class, entry->class) || entry->source == LEARN_OPERATOR)
+	if (entry->class == seen->class || entry->source == LEARN_OPERATOR ||
+	    (learn_class_is_in_handshake(entry->class) && learn_class_is_in_handshake(seen->class)))
 		return LEARNED_REFRESHED;
 	return LEARNED_CLASS_CHANGED;
 }
@@ -244,7 +233,9 @@ static void take_evidence(struct entry *entry, const struct entry *seen, bool is
 		entry->first_seen = was.first_seen;
 	if (is_new_key)
 		return;
-	if (is_less_exact(seen->class, was.class)) {
+	/* An outcome holds as long as the entry, and is found out again after that. */
+	if (learn_class_is_less_exact(seen->class, was.class) &&
+	    (was.expires == 0 || seen->last_seen < was.expires)) {
 		entry->class = was.class;
 		entry->alert = was.alert;
 	}
@@ -301,7 +292,7 @@ static enum table_verdict cover_edit(void *context, struct entry *entry, enum ta
 	struct note *note = context;
 	const struct entry *seen = note->seen;
 
-	if (was != TABLE_WAS_THERE || !is_in_handshake(entry->class) ||
+	if (was != TABLE_WAS_THERE || !learn_class_is_in_handshake(entry->class) ||
 	    memcmp(entry->server_key, seen->server_key, LEARN_DIGEST) != 0)
 		return TABLE_KEEP;
 	note->result = LEARNED_COVERED;
@@ -310,7 +301,7 @@ static enum table_verdict cover_edit(void *context, struct entry *entry, enum ta
 	entry->last_seen = seen->last_seen;
 	if (!entry_is_operators(entry))
 		entry->expires = seen->expires;
-	if (!is_less_exact(seen->class, entry->class)) {
+	if (!learn_class_is_less_exact(seen->class, entry->class)) {
 		entry->class = seen->class;
 		entry->alert = seen->alert;
 	}
@@ -319,7 +310,7 @@ static enum table_verdict cover_edit(void *context, struct entry *entry, enum ta
 
 static bool can_generalise(const struct entry *seen)
 {
-	return seen->state == LEARN_ACTIVE && is_in_handshake(seen->class) &&
+	return seen->state == LEARN_ACTIVE && learn_class_is_in_handshake(seen->class) &&
 	       seen->source != LEARN_OPERATOR && entry_has_server_key(seen);
 }
 

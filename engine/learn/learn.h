@@ -72,7 +72,7 @@ enum learned_note {
 	LEARNED_REFRESHED,     /* known, and the same as before */
 	LEARNED_COVERED,       /* a generalised entry says the same, and was refreshed instead */
 	LEARNED_GENERALISED,   /* added or refreshed, and now there is an entry for all siblings */
-	LEARNED_CLASS_CHANGED, /* not when ASKED became more exact, or comes again after that */
+	LEARNED_CLASS_CHANGED, /* not by an outcome: among those that ask in the handshake */
 	LEARNED_KEY_CHANGED,   /* the server proved another key than before */
 	LEARNED_LIMITED,       /* not added: the client's limit is reached */
 	LEARNED_FULL,          /* not added: no room that it may take, or no memory */

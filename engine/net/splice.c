@@ -81,13 +81,18 @@ static ssize_t move(int from, int to, size_t n, bool *ready)
 static enum splice_result fill(struct splice *splice, struct pipe_pool *pool, struct sock *from,
 			       int *ret_errno)
 {
+	size_t n = CHUNK;
 	ssize_t r;
 
 	if (splice->in_pipe > 0 || splice->is_ended || !from->readable)
 		return SPLICE_WAIT;
+	if (splice->is_limited && splice->limit - splice->bytes < n)
+		n = (size_t)(splice->limit - splice->bytes);
+	if (n == 0)
+		return SPLICE_WAIT;
 	if (!pipe_borrow(splice, pool))
 		return SPLICE_NO_PIPE;
-	r = move(from->fd, splice->pipe.write, CHUNK, &from->readable);
+	r = move(from->fd, splice->pipe.write, n, &from->readable);
 	if (r < 0 && r != -EAGAIN) {
 		*ret_errno = (int)-r;
 		return SPLICE_READ_ERROR;

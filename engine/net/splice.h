@@ -34,6 +34,8 @@ struct splice {
 	bool is_ended;  /* the reading side has seen the end */
 	bool is_shut;   /* and it was told to the writing side */
 	uint64_t bytes; /* written, in all */
+	bool is_limited;
+	uint64_t limit; /* then: bytes that may be read, in all */
 };
 
 enum splice_result {

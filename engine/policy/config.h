@@ -66,7 +66,9 @@ struct config {
 		enum action unsupported; /* pass | block: the server speaks nothing we do */
 	} upstream;
 	struct {
-		enum action requested;  /* pass | intercept | block */
+		enum action requested; /* pass | intercept | block */
+		enum on_outcome required;
+		enum on_outcome unused;
 		enum action unverified; /* pass | block: asked by a server that does not verify */
 		char authorities[CONFIG_PATH_MAX]; /* list file; "": any may be asked for */
 		enum action other_authorities;     /* pass | intercept | block */
@@ -93,11 +95,19 @@ struct config {
 		bool pass_addresses;
 	} learn;
 
+	struct {
+		enum on_pinned policy;
+		unsigned refusals;
+		unsigned clients;
+		uint64_t window; /* ms */
+	} pinned;
+
 	struct {                 /* ms */
 		uint64_t silent; /* accept to the first byte */
 		uint64_t hello;  /* accept to the whole hello */
 		uint64_t dial;
 		uint64_t probe; /* handshake with the server */
+		uint64_t hear;  /* what the server says to an empty certificate */
 		uint64_t forge;
 		uint64_t greet;     /* handshake with the client */
 		uint64_t idle;      /* no byte either way, intercepted */
@@ -131,16 +141,5 @@ int config_load(const char *path, struct config **ret_config, struct config_erro
 int config_parse(const char *text, size_t n, const char *path, struct config **ret_config,
 		 struct config_error *ret_error);
 void config_free(struct config *config);
-
-/* One line per key: name, default, meaning. For --help, the manual page and its test. */
-struct config_key {
-	const char *name;     /* "timeouts.hello" */
-	const char *fallback; /* the default as it would be written in YAML */
-	const char *meaning;
-};
-const struct config_key *config_keys(unsigned *ret_n);
-
-/* The value in force of the key, as it would be written. False: there is no such key. */
-bool config_text(const struct config *config, const char *name, char *text, size_t size);
 
 #endif

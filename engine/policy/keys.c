@@ -17,6 +17,8 @@ static const char *const invalid_words[] = { ON_INVALIDS(WORD) NULL };
 static const char *const failure_words[] = { ON_FAILURES(WORD) NULL };
 static const char *const forward_words[] = { FORWARD_RULES(WORD) NULL };
 static const char *const quic_words[] = { QUICS(WORD) NULL };
+static const char *const outcome_words[] = { ON_OUTCOMES(WORD) NULL };
+static const char *const pinned_words[] = { ON_PINNED(WORD) NULL };
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
 static const char *const output_words[] = { "stdout", "none", NULL };
 
@@ -40,6 +42,8 @@ static const struct value_kind on_invalid = WORDS(invalid_words, ALL);
 static const struct value_kind on_failure = WORDS(failure_words, ALL);
 static const struct value_kind forward_rules = WORDS(forward_words, ALL);
 static const struct value_kind quic = WORDS(quic_words, ALL);
+static const struct value_kind on_outcome = WORDS(outcome_words, ALL);
+static const struct value_kind on_pinned = WORDS(pinned_words, ALL);
 static const struct value_kind queue = { .type = VALUE_NUMBER, .min = 0, .max = 65533 };
 static const struct value_kind any_fate = WORDS(action_words, ALL);
 static const struct value_kind pass_or_block =

@@ -49,6 +49,10 @@
 	  "the server speaks nothing that the engine does")                                        \
 	X("client_certificate.requested", client_certificate.requested, any_fate, "pass",          \
 	  "the server asks the client for a certificate")                                          \
+	X("client_certificate.required", client_certificate.required, on_outcome, "as-requested",  \
+	  "it is known to refuse those who have none")                                             \
+	X("client_certificate.unused", client_certificate.unused, on_outcome, "as-requested",      \
+	  "it is known to serve those who have none, and nobody sent one")                         \
 	X("client_certificate.unverified", client_certificate.unverified, pass_or_block, "block",  \
 	  "it asks, and its own certificate does not verify")                                      \
 	X("client_certificate.authorities", client_certificate.authorities, optional_path, "\"\"", \
@@ -78,10 +82,17 @@
 	X("learn.max_entries", learn.max_entries, count, "100000", "learned servers at once")      \
 	X("learn.pass_addresses", learn.pass_addresses, boolean, "false",                          \
 	  "whether the kernel passes addresses whose every server asked")                          \
+	X("pinned.policy", pinned.policy, on_pinned, "advise",                                     \
+	  "clients that trust the CA and refuse one host's forged certificate")                    \
+	X("pinned.refusals", pinned.refusals, count, "3", "refusals that show it")                 \
+	X("pinned.clients", pinned.clients, count, "2", "clients that they must come from")        \
+	X("pinned.window", pinned.window, duration, "24h", "how long a refusal counts")            \
 	X("timeouts.silent", timeouts.silent, duration, "3s", "for the client's first byte")       \
 	X("timeouts.hello", timeouts.hello, duration, "5s", "for the whole hello")                 \
 	X("timeouts.dial", timeouts.dial, duration, "10s", "for the connection to the server")     \
 	X("timeouts.probe", timeouts.probe, duration, "10s", "for the handshake with the server")  \
+	X("timeouts.hear", timeouts.hear, duration, "500ms",                                       \
+	  "for what a server says to an empty certificate")                                        \
 	X("timeouts.forge", timeouts.forge, duration, "5s", "for a forged certificate")            \
 	X("timeouts.greet", timeouts.greet, duration, "10s", "for the handshake with the client")  \
 	X("timeouts.idle", timeouts.idle, duration, "5m", "without a byte, intercepted")           \
@@ -110,5 +121,16 @@ extern const struct key keys_all[KEYS_N];
 
 /* NULL: no key has this name. */
 const struct key *keys_find(const char *name);
+
+/* One line per key: name, default, meaning. For --help, the manual page and its test. */
+struct config_key {
+	const char *name;     /* "timeouts.hello" */
+	const char *fallback; /* the default as it would be written in YAML */
+	const char *meaning;
+};
+const struct config_key *config_keys(unsigned *ret_n);
+
+/* The value in force of the key, as it would be written. False: there is no such key. */
+bool config_text(const struct config *config, const char *name, char *text, size_t size);
 
 #endif

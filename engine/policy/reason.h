@@ -25,6 +25,8 @@
 	  "the server asked for a client certificate, and its own does not verify")                \
 	X(REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY, "client_certificate_other_authority",         \
 	  "the server asked for certificates of none of the listed authorities")                   \
+	X(REASON_CLIENT_PINS, "client_pins",                                                       \
+	  "the client refused this host's forged certificates before")                             \
 	X(REASON_NOT_TLS, "not_tls", "the first bytes are not TLS")                                \
 	X(REASON_CLIENT_SILENT, "client_silent", "the client sent nothing within timeouts.silent") \
 	X(REASON_HELLO_SHORT, "hello_short", "the hello was not whole within timeouts.hello")      \
@@ -77,6 +79,9 @@
 	X(END_SERVER_TLS_ERROR, "server_tls_error", "the server broke TLS")                        \
 	X(END_LATE_REQUEST, "late_request",                                                        \
 	  "the server asked for a client certificate inside the session")                          \
+	X(END_CERTIFICATE_REQUIRED, "certificate_required",                                        \
+	  "the server refused to go on without a client certificate")                              \
+	X(END_IMPOSTOR, "impostor", "another server answered in the place of the learned one")     \
 	X(END_CLIENT_TIMEOUT, "client_timeout", "the client did not answer in time")               \
 	X(END_SERVER_REFUSED, "server_refused", "the server refused the connection")               \
 	X(END_SERVER_UNREACHABLE, "server_unreachable", "no route to the server")                  \

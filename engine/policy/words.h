@@ -25,12 +25,26 @@
 	X(ON_FAILURE_OPEN, "open")                                                                 \
 	X(ON_FAILURE_CLOSED, "closed")
 
+/* What becomes of a server that asks, when the outcome is known. */
+#define ON_OUTCOMES(X)                                                                             \
+	X(ON_OUTCOME_AS_REQUESTED, "as-requested")                                                 \
+	X(ON_OUTCOME_PASS, "pass")                                                                 \
+	X(ON_OUTCOME_INTERCEPT, "intercept")                                                       \
+	X(ON_OUTCOME_BLOCK, "block")
+
+#define ON_PINNED(X)                                                                               \
+	X(ON_PINNED_OFF, "off")                                                                    \
+	X(ON_PINNED_ADVISE, "advise")                                                              \
+	X(ON_PINNED_PASS, "pass")
+
 #define CONFIG_CONSTANT(constant, text) constant,
 enum source { SOURCES(CONFIG_CONSTANT) };
 enum on_invalid { ON_INVALIDS(CONFIG_CONSTANT) };
 enum on_failure { ON_FAILURES(CONFIG_CONSTANT) };
 enum forward_rules { FORWARD_RULES(CONFIG_CONSTANT) };
 enum quic { QUICS(CONFIG_CONSTANT) };
+enum on_outcome { ON_OUTCOMES(CONFIG_CONSTANT) };
+enum on_pinned { ON_PINNED(CONFIG_CONSTANT) };
 #undef CONFIG_CONSTANT
 
 #endif

@@ -4,15 +4,18 @@
 
 #include "base/sock.h"
 
-/* AlertDescription (RFC 8446 section 6), those that the engine sends of its own accord. */
+/* AlertDescription (RFC 8446 section 6), those that the engine sends, or looks for. */
 enum alert {
 	ALERT_HANDSHAKE_FAILURE = 40,
+	ALERT_NO_CERTIFICATE = 41,
 	ALERT_BAD_CERTIFICATE = 42,
 	ALERT_CERTIFICATE_EXPIRED = 45,
+	ALERT_CERTIFICATE_UNKNOWN = 46,
 	ALERT_UNKNOWN_CA = 48,
 	ALERT_ACCESS_DENIED = 49,
 	ALERT_DECODE_ERROR = 50,
 	ALERT_INTERNAL_ERROR = 80,
+	ALERT_CERTIFICATE_REQUIRED = 116,
 };
 
 /*

@@ -19,8 +19,8 @@
  * TLS 1.3 it sends a CertificateRequest, which the library takes for an unexpected message.
  *
  * Private members used, of mbedtls_ssl_context: state, tls_version, in_msg, in_msgtype, in_hslen,
- * in_buf, in_hdr, out_buf, out_msg, out_left, p_bio, session_negotiate; of mbedtls_ssl_session:
- * peer_cert.
+ * in_buf, in_hdr, in_left, out_buf, out_msg, out_left, p_bio, session_negotiate; of
+ * mbedtls_ssl_session: peer_cert.
  */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include "tls/mbed.h"
@@ -101,6 +101,7 @@ static int receive(void *context, unsigned char *bytes, size_t n)
 		return MBEDTLS_ERR_NET_RECV_FAILED;
 	}
 	session->is_at_end = r == 0;
+	session->received += (size_t)r;
 	return (int)r;
 }
 
@@ -498,6 +499,24 @@ enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, 
 		return io_failed(session, r);
 	*ret_n = (size_t)r;
 	return SESSION_OK;
+}
+
+enum session_io session_hear(struct session *session)
+{
+	uint64_t received = session->received;
+	int r;
+
+	session->is_reading = true;
+	r = mbedtls_ssl_read(&session->ssl, NULL, 0);
+	session->is_reading = false;
+	if (mbedtls_ssl_get_bytes_avail(&session->ssl) > 0 ||
+	    r == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+		return SESSION_OK;
+	/* A whole record that the library had no use for: a ticket. */
+	if (r == MBEDTLS_ERR_SSL_WANT_READ && session->received != received &&
+	    session->ssl.in_left == 0)
+		return SESSION_OK;
+	return io_failed(session, r);
 }
 
 enum session_io session_write(struct session *session, const uint8_t *bytes, size_t n,

@@ -56,10 +56,11 @@ struct session {
 	bool is_request_late;         /* it has come */
 	bool is_reading;              /* the library is, on behalf of session_read() */
 	uint8_t alert;
-	int socket_error; /* errno of the last failed call on the socket */
-	bool is_at_end;   /* the peer's FIN was seen */
-	bool is_closed;   /* the peer's close_notify was seen */
-	bool is_notified; /* ours was sent, or is buffered */
+	int socket_error;  /* errno of the last failed call on the socket */
+	uint64_t received; /* bytes, in all */
+	bool is_at_end;    /* the peer's FIN was seen */
+	bool is_closed;    /* the peer's close_notify was seen */
+	bool is_notified;  /* ours was sent, or is buffered */
 	char error[128];
 };
 

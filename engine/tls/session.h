@@ -41,6 +41,12 @@ enum session_io {
 enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, size_t *ret_n);
 
 /*
+ * Whether the peer has said anything in the session: SESSION_OK, and what there is to read is still
+ * there; SESSION_WAIT; or how it ended.
+ */
+enum session_io session_hear(struct session *session);
+
+/*
  * Writes some of the bytes; *ret_n is set with SESSION_OK. After SESSION_WAIT the next call must
  * begin with the same bytes: a record made of them is already on its way.
  */

@@ -221,6 +221,7 @@ static int read_answer(const uint8_t *to_server, size_t n, size_t hello_length,
 	if (s->ask == SIGHTING_ASKED)
 		s->answer = answer_of(&client);
 	free(client.messages);
+	s->is_accepted = client.end == FLIGHT_CIPHER && server->end == FLIGHT_CIPHER;
 	s->client_alert = client.end == FLIGHT_ALERT ? client.alert : 0;
 	s->server_alert = server->end == FLIGHT_ALERT ? server->alert : 0;
 	if (client.end == FLIGHT_CUT && server->end == FLIGHT_CUT) {

@@ -53,6 +53,7 @@ struct sighting {
 	uint16_t version;          /* that the server chose; 0: not seen */
 	enum sighting_ask ask;
 	enum sighting_answer answer;
+	bool is_accepted; /* the server went on with it: its ChangeCipherSpec was seen */
 	uint8_t server_alert, client_alert; /* fatal ones in the clear; 0: none */
 
 	/* For the functions below. */

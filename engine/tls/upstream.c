@@ -163,6 +163,18 @@ int upstream_new(struct sock *sock, struct tls_random *random, const struct hell
 	return 0;
 }
 
+bool upstream_offer_http1(struct session *session)
+{
+	for (unsigned i = 0; session->alpn[i]; i++) {
+		if (strcmp(session->alpn[i], "http/1.1") != 0)
+			continue;
+		session->alpn[0] = session->alpn[i];
+		session->alpn[1] = NULL;
+		return true;
+	}
+	return false;
+}
+
 void upstream_hear_late(struct session *session)
 {
 	session->hears_late = true;

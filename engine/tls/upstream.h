@@ -47,6 +47,12 @@ int upstream_new(struct sock *sock, struct tls_random *random, const struct hell
  */
 void upstream_hear_late(struct session *session);
 
+/*
+ * Before the handshake: of the client's protocols, HTTP/1.1 alone is offered. False: that is none
+ * of them.
+ */
+bool upstream_offer_http1(struct session *session);
+
 enum upstream_result upstream_handshake(struct session *session);
 
 /*

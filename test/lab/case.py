@@ -3,13 +3,15 @@
 
 import contextlib
 import functools
+import json
+import subprocess
 import unittest
 
 import clients
 import lab
 import servers
 import wire
-from engine import Engine
+from engine import Engine, build
 from pki import Pki
 
 FAMILIES = (4, 6)
@@ -64,6 +66,17 @@ class LabTest(unittest.TestCase):
             yield
         finally:
             self.engine.reload()
+
+    def postern(self, *arguments, code=0):
+        done = subprocess.run([build() / "engine/cli/postern", *map(str, arguments), "--config",
+            self.engine.configuration], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+        self.assertEqual(done.returncode, code, done.stdout)
+        return done.stdout
+
+    def entry(self, host):
+        """What is learned of it, as the store has it; None: it has none."""
+        entries = [json.loads(line) for line in self.postern("learned", "list", "--json").splitlines()]
+        return next((entry for entry in entries if entry["host"] == host), None)
 
     def address(self, host, family=4):
         return self.lab.addresses[host][FAMILIES.index(family)]

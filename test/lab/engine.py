@@ -187,7 +187,8 @@ class Engine:
         def claim():
             self._read_log()
             for i, event in enumerate(self._events):
-                if (event["event_type"], event["what"], event["entry"]["host"]) == (kind, what, host):
+                about = event.get("entry", event)["host"]
+                if (event["event_type"], event["what"], about) == (kind, what, host):
                     return self._events.pop(i)
             return None
 

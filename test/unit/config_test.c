@@ -15,6 +15,7 @@
 
 #include "policy/authorities.h"
 #include "policy/config.h"
+#include "policy/keys.h"
 
 /* --- files of a test ------------------------------------------------------------------------- */
 

@@ -228,15 +228,11 @@ static void test_changes(void **state)
 	assert_int_equal(note(&entry), LEARNED_REFRESHED);
 	entry.class = LEARN_ASKED; /* and stays */
 	assert_int_equal(note(&entry), LEARNED_REFRESHED);
-	entry.class = LEARN_REQUESTED;
+	entry.class = LEARN_NOTHING;
 	assert_int_equal(learned_note(learned, &entry, NULL, false, &before),
 			 LEARNED_CLASS_CHANGED);
 	assert_int_equal(before.class, LEARN_REQUIRED);
 	assert_int_equal(before.alert, 116);
-	entry.class = LEARN_NOTHING;
-	assert_int_equal(learned_note(learned, &entry, NULL, false, &before),
-			 LEARNED_CLASS_CHANGED);
-	assert_int_equal(before.class, LEARN_REQUESTED);
 	entry.server_key[0] = 2;
 	assert_int_equal(learned_note(learned, &entry, NULL, false, &before), LEARNED_KEY_CHANGED);
 	assert_int_equal(before.server_key[0], 1);
@@ -251,6 +247,27 @@ static void test_changes(void **state)
 	assert_int_equal(find_at("a.example", "192.0.2.1", now, &entry), LEARNED_FRESH);
 	assert_int_equal(entry.class, LEARN_NOTHING);
 	assert_int_equal(entry.first_seen, now - hour);
+}
+
+/* The most that was seen of a server that asks holds, until it expires. */
+static void test_outcomes(void **state)
+{
+	static const enum learn_class seen_then[][2] = {
+		{ LEARN_ASKED, LEARN_ASKED },        { LEARN_UNUSED, LEARN_UNUSED },
+		{ LEARN_ASKED, LEARN_UNUSED },       { LEARN_REQUIRED, LEARN_REQUIRED },
+		{ LEARN_REQUESTED, LEARN_REQUIRED }, { LEARN_ASKED, LEARN_ASKED },
+	};
+	struct entry entry = seen("a.example", "192.0.2.1", LEARN_ASKED), found;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(seen_then) / sizeof(seen_then[0]); i++) {
+		entry.class = seen_then[i][0];
+		if (i == 5)
+			entry.last_seen = found.expires;
+		assert_int_equal(note(&entry), i == 0 ? LEARNED_ADDED : LEARNED_REFRESHED);
+		(void)find_at("a.example", "192.0.2.1", now, &found);
+		assert_int_equal(found.class, seen_then[i][1]);
+	}
 }
 
 static void test_operators_stay(void **state)
@@ -564,6 +581,7 @@ int main(void)
 		TEST(test_expiry),
 		TEST(test_precedence),
 		TEST(test_changes),
+		TEST(test_outcomes),
 		TEST(test_operators_stay),
 		TEST(test_forget),
 		TEST(test_each),

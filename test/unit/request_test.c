@@ -152,6 +152,25 @@ static void test_largest(void **state)
 	assert_string_equal(answer + n - 4, END END);
 }
 
+static void test_status(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned status;
+	} answers[] = {
+		{ "HTTP/1.1 200 OK" END, 200 }, { "HTTP/1.0 403 No", 403 },
+		{ "HTTP/1.1 400" END, 400 },    { "HTTP/1.1 401", 0 },
+		{ "HTTP/2 200 OK" END, 0 },     { "http/1.1 200 OK", 0 },
+		{ "HTTP/1.1 4003 ", 0 },        { "HTTP/1.1 40x no", 0 },
+		{ "HTTP/1.1  400 no", 0 },      { "", 0 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		assert_int_equal(response_status(answers[i].text, strlen(answers[i].text)),
+				 answers[i].status);
+}
+
 static void test_host(void **state)
 {
 	static const struct {
@@ -181,7 +200,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answer),  cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_others),  cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_largest), cmocka_unit_test(test_host),
+		cmocka_unit_test(test_largest), cmocka_unit_test(test_status),
+		cmocka_unit_test(test_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

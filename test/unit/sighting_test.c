@@ -302,6 +302,15 @@ static void test_certificate(void **state)
 	}
 }
 
+static bool is_accepted(void)
+{
+	struct sighting sighting = look(to_server.n, to_client.n);
+	bool is = sighting.is_accepted;
+
+	sighting_deinit(&sighting);
+	return is;
+}
+
 static void test_empty(void **state)
 {
 	struct recipe recipe = { .version = TLS1_2_VERSION, .verify = SSL_VERIFY_PEER };
@@ -309,9 +318,11 @@ static void test_empty(void **state)
 	(void)state;
 	shake(recipe);
 	check(0x0303, SIGHTING_ASKED, SIGHTING_EMPTY, 0, 0);
+	assert_true(is_accepted());
 	recipe.verify |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	shake(recipe);
 	check(0x0303, SIGHTING_ASKED, SIGHTING_EMPTY, 40, 0);
+	assert_false(is_accepted());
 }
 
 static void test_client_alert(void **state)

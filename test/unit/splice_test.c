@@ -266,6 +266,28 @@ static void test_write_error(void **state)
 }
 
 /* More pipes in use than the pool keeps: those beyond are closed, none is lost. */
+/* What is not allowed stays in the socket. */
+static void test_limit(void **state)
+{
+	size_t got = 0;
+	int error = 0;
+
+	(void)state;
+	splices[TO_SERVER].is_limited = true;
+	assert_int_equal(feed(client, 0, 1000), 1000);
+	for (size_t limit = 0; limit <= 1200; limit += 300) {
+		splices[TO_SERVER].limit = limit;
+		assert_int_equal(move(TO_SERVER, &error), SPLICE_WAIT);
+		assert_int_equal(splices[TO_SERVER].bytes, limit < 1000 ? limit : 1000);
+	}
+	shutdown(client, SHUT_WR);
+	splices[TO_SERVER].is_limited = false;
+	assert_int_equal(move(TO_SERVER, &error), SPLICE_ENDED);
+	while (!check(server, &got))
+		;
+	assert_int_equal(got, 1000);
+}
+
 static void test_pool(void **state)
 {
 	static struct splice many[SPARE_MAX + 4];
@@ -303,7 +325,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_both_ways),     TEST(test_idle),  TEST(test_half_close),
 		TEST(test_back_pressure), TEST(test_share), TEST(test_read_error),
-		TEST(test_write_error),   TEST(test_pool),
+		TEST(test_write_error),   TEST(test_pool),  TEST(test_limit),
 #undef TEST
 	};
 
