@@ -249,8 +249,8 @@ void learning_forget(struct conn *c)
 {
 	struct entry entry;
 
-	if (learned_look(learned_of(c), c->hello->host, &c->server_addr, clock_wall_us(), &entry) ==
-		    LEARNED_FRESH &&
+	if (learned_look(learned_of(c), c->hello->host, &c->server_addr, clock_wall_us(), &entry) !=
+		    LEARNED_UNKNOWN &&
 	    !entry_is_operators(&entry))
 		(void)learned_forget(learned_of(c), entry.host, &entry.server, clock_wall_us());
 }

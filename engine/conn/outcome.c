@@ -23,6 +23,7 @@ bool outcome_is_refusal(uint8_t alert)
 {
 	return alert == ALERT_HANDSHAKE_FAILURE || alert == ALERT_NO_CERTIFICATE ||
 	       alert == ALERT_BAD_CERTIFICATE || alert == ALERT_ACCESS_DENIED ||
+	       alert == ALERT_DECODE_ERROR || /* GnuTLS, of an empty list in TLS 1.2 */
 	       alert == ALERT_CERTIFICATE_REQUIRED;
 }
 

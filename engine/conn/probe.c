@@ -64,6 +64,8 @@ static void judge_chain(struct conn *c)
 	c->chain_verdict = verify_chain(c->settings->trust, chain, n, c->hello->host,
 					&c->server_addr, c->detail);
 	c->is_chain_judged = true;
+	if (c->is_own && c->chain_verdict != VERIFY_OK)
+		learning_forget(c);
 }
 
 /* A server of TLS 1.2 that goes on has said so; another has yet to be heard. */

@@ -15,7 +15,7 @@ static void *scarce_calloc(size_t n, size_t size)
 
 #define calloc(n, size) scarce_calloc(n, size)
 #define uthash_malloc(size) scarce_calloc(1, size)
-#include "learn/pinned.c"
+#include "learn/pinned.c" /* NOLINT(bugprone-suspicious-include) */
 
 static const uint64_t minute = 60 * 1000000ULL;
 static const struct pinned_options defaults = { .refusals = 3,
