@@ -46,7 +46,8 @@ class Faults(LabTest):
         cls.nginx.site("any.pass.example")
         cls.nginx.site("wild.example", certificate=make("wild.example", names=["*.wild.example"]))
         cls.nginx.site("unknown.example", certificate=make("unknown.example", issuer="unknown"))
-        servers.openssl_server(cls.lab, "requires.example", make("requires.example"), "-tls1_3", "-Verify", "1")
+        cls.apache.site("insists.example", "<Location />", "SSLVerifyClient require", "</Location>",
+            "SSLProtocol -all +TLSv1.2")
         for host, talk in TALKS.items():
             servers.peer(cls.lab, host, talk)
         for host in ("obeys.example", "obeys.pass.example"):
@@ -125,9 +126,10 @@ class Faults(LabTest):
                     self.assert_line(port, fate, reason, end)
 
     def test_server_alert(self):
-        """In TLS 1.3 the server says only after the handshake that it required a certificate."""
+        """The server insists on a renegotiation, which it is refused."""
         with self.configured({"client_certificate": {"requested": "intercept"}}):
-            client, port = self.shake_hands("requires.example")
+            client, port = self.shake_hands("insists.example")
+            client.send(b"GET / HTTP/1.0\r\n\r\n")
             with contextlib.suppress(OSError):
                 client.receive_all()
             self.assert_line(port, "intercept", "default", "server_alert")
