@@ -27,9 +27,14 @@ bool outcome_is_refusal(uint8_t alert)
 	       alert == ALERT_CERTIFICATE_REQUIRED;
 }
 
-bool outcome_is_awaited(const struct conn *c)
+bool outcome_is_asked(const struct conn *c)
 {
 	return upstream_request(c->upstream) && !upstream_is_late(c->upstream) && !c->is_proving;
+}
+
+bool outcome_is_awaited(const struct conn *c)
+{
+	return c->chain_verdict == VERIFY_OK && outcome_is_asked(c);
 }
 
 enum conn_state outcome_refused(struct conn *c)

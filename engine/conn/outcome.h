@@ -12,7 +12,9 @@
 /* The alerts that refuse an empty certificate (RFC 8446 section 6.2, RFC 5246 section 7.2.2). */
 bool outcome_is_refusal(uint8_t alert);
 
-/* The server asked in the handshake, and is being told that there is no certificate. */
+/* The server asked in the handshake, and is told that there is no certificate. */
+bool outcome_is_asked(const struct conn *conn);
+/* And it was verified: so what it does now is looked at, and learned. */
 bool outcome_is_awaited(const struct conn *conn);
 
 /* In the handshake, or right behind it: the client has seen nothing yet. */

@@ -195,7 +195,7 @@ static enum conn_state unsupported(struct conn *c, enum reason reason)
 {
 	if (c->is_proving)
 		return pass_unproven(c);
-	if (outcome_is_awaited(c) && outcome_is_refusal(session_alert(c->upstream))) {
+	if (outcome_is_asked(c) && outcome_is_refusal(session_alert(c->upstream))) {
 		if (!c->is_chain_judged)
 			judge_chain(c);
 		return outcome_refused(c);

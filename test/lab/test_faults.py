@@ -46,8 +46,8 @@ class Faults(LabTest):
         cls.nginx.site("any.pass.example")
         cls.nginx.site("wild.example", certificate=make("wild.example", names=["*.wild.example"]))
         cls.nginx.site("unknown.example", certificate=make("unknown.example", issuer="unknown"))
-        cls.apache.site("insists.example", "<Location />", "SSLVerifyClient require", "</Location>",
-            "SSLProtocol -all +TLSv1.2")
+        servers.openssl_server(cls.lab, "insists.example", cls.pki.server("insists.example", issuer="unknown"),
+            "-tls1_3", "-Verify", "1")
         for host, talk in TALKS.items():
             servers.peer(cls.lab, host, talk)
         for host in ("obeys.example", "obeys.pass.example"):
@@ -126,13 +126,12 @@ class Faults(LabTest):
                     self.assert_line(port, fate, reason, end)
 
     def test_server_alert(self):
-        """The server insists on a renegotiation, which it is refused."""
-        with self.configured({"client_certificate": {"requested": "intercept"}}):
+        """In TLS 1.3 the server says only after the handshake that it required a certificate."""
+        with self.configured({"client_certificate": {"requested": "intercept"}, "upstream": {"invalid": "mirror"}}):
             client, port = self.shake_hands("insists.example")
-            client.send(b"GET / HTTP/1.0\r\n\r\n")
             with contextlib.suppress(OSError):
                 client.receive_all()
-            self.assert_line(port, "intercept", "default", "server_alert")
+            self.assert_line(port, "intercept", "certificate_untrusted", "server_alert")
 
     # --- the client ---
 
