@@ -46,8 +46,6 @@ class Faults(LabTest):
         cls.nginx.site("any.pass.example")
         cls.nginx.site("wild.example", certificate=make("wild.example", names=["*.wild.example"]))
         cls.nginx.site("unknown.example", certificate=make("unknown.example", issuer="unknown"))
-        servers.openssl_server(cls.lab, "insists.example", cls.pki.server("insists.example", issuer="unknown"),
-            "-tls1_3", "-Verify", "1")
         for host, talk in TALKS.items():
             servers.peer(cls.lab, host, talk)
         for host in ("obeys.example", "obeys.pass.example"):
@@ -124,14 +122,6 @@ class Faults(LabTest):
                     end = "server_reset" if order == "reset" else (
                         "server_tls_error" if fate == "intercept" else "client_closed")
                     self.assert_line(port, fate, reason, end)
-
-    def test_server_alert(self):
-        """In TLS 1.3 the server says only after the handshake that it required a certificate."""
-        with self.configured({"client_certificate": {"requested": "intercept"}, "upstream": {"invalid": "mirror"}}):
-            client, port = self.shake_hands("insists.example")
-            with contextlib.suppress(OSError):
-                client.receive_all()
-            self.assert_line(port, "intercept", "certificate_untrusted", "server_alert")
 
     # --- the client ---
 

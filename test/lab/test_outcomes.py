@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What servers do with those who have no certificate, how that is found out, and what follows from it."""
 
+import contextlib
 import ssl
 import time
 import unittest
@@ -40,6 +41,8 @@ class Outcomes(LabTest):
             for name in ("alerts", "hears", "blocks", "tells"):
                 cls.apache.site(f"{name}{version}.example", "SSLVerifyClient require",
                     f"SSLProtocol -all +TLSv1.{version[1]}")
+        servers.openssl_server(cls.lab, "insists.example", cls.pki.server("insists.example", issuer="unknown"),
+            "-tls1_3", "-Verify", "1")
         cls.turncoat = {}
         for own, issuer in (("right", "intermediate"), ("wrong", "unknown")):
             context = servers.tls_context(cls.pki.server("turncoat.example", issuer=issuer))
@@ -158,6 +161,14 @@ class Outcomes(LabTest):
             self.assertEqual((reply.status, reply.issuer), (400, CA), reply)
             self.assertEqual(line["detail"], "refused without a certificate, learned, answered")
             self.assert_fate(self.visit("sent12.example")[1], "pass", "learned")
+
+    def test_server_alert(self):
+        """Of one that is not verified, nothing is looked at: its alert ends the session."""
+        with self.configured({"client_certificate": {"requested": "intercept"}, "upstream": {"invalid": "mirror"}}):
+            client, port = self.shake_hands("insists.example")
+            with contextlib.suppress(OSError):
+                client.receive_all()
+            self.assert_line(port, "intercept", "certificate_untrusted", "server_alert")
 
     def test_blocked(self):
         with self.configured({"client_certificate": {"required": "block"}}):
