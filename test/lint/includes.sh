@@ -10,6 +10,7 @@ declare -A may=(
 	[engine]="base policy daemon"
 	[engine/base]=""
 	[engine/net]="base"
+	[engine/crypto]="tls"
 	[engine/tls]="base"
 	[engine/policy]="base"
 	[engine/learn]="base"
@@ -23,9 +24,9 @@ declare -A may=(
 
 # header (a pattern): the only files (patterns) that may include it
 libraries=(
-	'mbedtls/.*|psa/.*'  'engine/tls/(mbed\.[ch]|upstream\.c|downstream\.c|quic_keys\.c)'
-	'openssl/.*'         '(engine/tls|certgen)/.*'
-	'sodium.*'           'engine/base/hash\.c|engine/tls/.*'
+	'mbedtls/.*|psa/.*'  'engine/crypto/.*|engine/tls/(mbed\.[ch]|upstream\.c|downstream\.c|quic_keys\.c)'
+	'openssl/.*'         '(engine/crypto|engine/tls|certgen)/.*'
+	'sodium.*'           'engine/base/hash\.c|engine/crypto/.*|engine/tls/.*'
 	'yaml\.h'            'engine/policy/.*'
 	'jansson\.h'         'engine/tap/.*|engine/cli/.*'
 	'sqlite3\.h'         'engine/learn/store_sqlite\.c'
