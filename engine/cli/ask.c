@@ -13,7 +13,7 @@
 #include "tls/upstream.h"
 
 struct asker {
-	struct tls_random *random;
+	struct tls_thread *thread;
 	const struct trust *trust;
 };
 
@@ -27,8 +27,8 @@ int asker_new(const struct trust *trust, struct asker **ret_asker)
 		return r;
 	}
 	asker->trust = trust;
-	asker->random = tls_random_new();
-	if (!asker->random) {
+	asker->thread = tls_thread_new();
+	if (!asker->thread) {
 		asker_free(asker);
 		return -EIO;
 	}
@@ -40,7 +40,7 @@ void asker_free(struct asker *asker)
 {
 	if (!asker)
 		return;
-	tls_random_free(asker->random);
+	tls_thread_free(asker->thread);
 	tls_deinit();
 	free(asker);
 }
@@ -246,7 +246,7 @@ struct ask *ask_server(const struct asker *asker, const char *host, const union 
 		sock_close(&sock);
 		return ask;
 	}
-	r = upstream_new(&sock, asker->random, &hello, &session);
+	r = upstream_new(&sock, asker->thread, &hello, &session);
 	if (r == 0)
 		r = converse(asker, session, host, &sock, server, deadline, ask);
 	session_free(session);

@@ -205,7 +205,7 @@ static int begin_greeting(struct conn *c)
 		return -ECONNRESET;
 	offer.message_length =
 		hello_message(bytes, c->hello->wire_length, message, sizeof(message));
-	return downstream_new(&c->client, c->worker->random, &offer, &c->downstream);
+	return downstream_new(&c->client, c->worker->tls, &offer, &c->downstream);
 }
 
 static enum conn_state greet_client(struct conn *c)

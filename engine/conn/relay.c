@@ -129,7 +129,7 @@ static void fill(struct relay *relay, struct session *from)
 {
 	relay->begin = relay->end = 0;
 	relay->io = SESSION_OK;
-	while (relay->io == SESSION_OK && relay->end < RELAY_BUFFER) {
+	while (relay->io == SESSION_OK && RELAY_BUFFER - relay->end >= SESSION_READ_ROOM) {
 		size_t n = 0;
 
 		relay->io = session_read(from, relay->buffer->bytes + relay->end,
@@ -147,6 +147,10 @@ static void fill(struct relay *relay, struct session *from)
 
 static enum session_io drain(struct relay *relay, struct session *to)
 {
+	enum session_io flushed = session_flush(to);
+
+	if (flushed != SESSION_OK)
+		return flushed;
 	while (relay->begin < relay->end) {
 		size_t n;
 		enum session_io io = session_write(to, relay->buffer->bytes + relay->begin,

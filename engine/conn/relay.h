@@ -17,8 +17,8 @@
 
 enum {
 	RELAY_HEAD_MAX = 16384,
-	/* Four of the largest records that mbedTLS writes; a byte more would be one of its own. */
-	RELAY_BUFFER = 4 * 16383,
+	/* Four of the largest records. */
+	RELAY_BUFFER = 3 * 16384 + SESSION_READ_ROOM,
 };
 
 struct relay_buffer {

@@ -62,8 +62,8 @@ int worker_init(struct worker *worker, struct engine *engine, unsigned index,
 		r = -EMFILE;
 	if (r == 0)
 		r = watch_all(worker);
-	worker->random = tls_random_new();
-	if (r == 0 && !worker->random)
+	worker->tls = tls_thread_new();
+	if (r == 0 && !worker->tls)
 		r = -EIO;
 	return r;
 }
@@ -80,7 +80,7 @@ void worker_deinit(struct worker *worker)
 	forge_deinit(&worker->forge);
 	pipe_pool_deinit(&worker->pipes);
 	relay_pool_deinit(&worker->buffers);
-	tls_random_free(worker->random);
+	tls_thread_free(worker->tls);
 	loop_deinit(&worker->loop);
 }
 

@@ -23,7 +23,7 @@ struct worker {
 	struct sock wake;         /* eventfd: look at the next, and at what the engine wants */
 	atomic_int new_certgen;   /* descriptor of a new line to certgen, or -1 */
 	struct forge forge;
-	struct tls_random *random;
+	struct tls_thread *tls;
 	struct pipe_pool pipes;
 	struct relay_pool buffers;
 	struct conn *conns;

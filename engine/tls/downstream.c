@@ -39,8 +39,8 @@ static int prefix_hello(struct session *session, const struct downstream_offer *
 	bytes[3] = (uint8_t)(n >> 8);
 	bytes[4] = (uint8_t)n;
 	memcpy(bytes + RECORD_HEADER, offer->message, n);
-	session->prefix = bytes;
-	session->prefix_length = RECORD_HEADER + n;
+	session->mbed->prefix = bytes;
+	session->mbed->prefix_length = RECORD_HEADER + n;
 	return 0;
 }
 
@@ -53,19 +53,19 @@ static void offer_suites(struct session *session, const struct downstream_offer 
 	unsigned kept = 0;
 
 	if (offer->upstream->version == MBEDTLS_SSL_VERSION_TLS1_3) {
-		session->suites[kept++] = offer->upstream->suite;
+		session->mbed->suites[kept++] = offer->upstream->suite;
 	} else {
 		for (unsigned i = 0; i < offer->hello->n_suites && kept < MBED_SUITES_MAX; i++)
 			if (mbedtls_ssl_ciphersuite_from_id(offer->hello->suites[i]))
-				session->suites[kept++] = offer->hello->suites[i];
+				session->mbed->suites[kept++] = offer->hello->suites[i];
 	}
-	session->suites[kept] = 0;
-	mbedtls_ssl_conf_ciphersuites(&session->conf, session->suites);
+	session->mbed->suites[kept] = 0;
+	mbedtls_ssl_conf_ciphersuites(&session->mbed->conf, session->mbed->suites);
 }
 
 static int configure(struct session *session, const struct downstream_offer *offer)
 {
-	mbedtls_ssl_config *conf = &session->conf;
+	mbedtls_ssl_config *conf = &session->mbed->conf;
 	mbedtls_ssl_protocol_version version = offer->upstream->version;
 
 	mbedtls_ssl_conf_min_tls_version(conf, version);
@@ -73,10 +73,10 @@ static int configure(struct session *session, const struct downstream_offer *off
 	mbedtls_ssl_conf_cert_cb(conf, allow_early_data_to_be_skipped);
 	offer_suites(session, offer);
 	if (offer->upstream->alpn) {
-		snprintf(session->alpn_text, sizeof(session->alpn_text), "%s",
+		snprintf(session->mbed->alpn_text, sizeof(session->mbed->alpn_text), "%s",
 			 offer->upstream->alpn);
-		session->alpn[0] = session->alpn_text;
-		if (mbedtls_ssl_conf_alpn_protocols(conf, session->alpn))
+		session->mbed->alpn[0] = session->mbed->alpn_text;
+		if (mbedtls_ssl_conf_alpn_protocols(conf, session->mbed->alpn))
 			return -ENOMEM;
 	}
 	/* The library only reads the chain and the key, though it takes them as non-const. */
@@ -86,10 +86,10 @@ static int configure(struct session *session, const struct downstream_offer *off
 	return prefix_hello(session, offer);
 }
 
-int downstream_new(struct sock *sock, struct tls_random *random,
+int downstream_new(struct sock *sock, struct tls_thread *thread,
 		   const struct downstream_offer *offer, struct session **ret_session)
 {
-	struct session *session = mbed_session_new(sock, random, MBEDTLS_SSL_IS_SERVER);
+	struct session *session = mbed_session_new(sock, thread, MBEDTLS_SSL_IS_SERVER);
 	int r = session ? configure(session, offer) : -ENOMEM;
 
 	if (r == 0)

@@ -33,7 +33,7 @@ struct downstream_offer {
 };
 
 /* 0 or -ENOMEM. The hello's bytes were already taken off the socket. */
-int downstream_new(struct sock *sock, struct tls_random *random,
+int downstream_new(struct sock *sock, struct tls_thread *thread,
 		   const struct downstream_offer *offer, struct session **ret_session);
 
 enum downstream_result downstream_handshake(struct session *session);

@@ -18,7 +18,7 @@ struct leaf_keys {
 };
 
 /* Made by libcrypto, which does it in a tenth of mbedTLS's time, and handed over as DER. */
-static bool key_make(struct leaf_keys *keys, enum leaf_key key, struct tls_random *random)
+static bool key_make(struct leaf_keys *keys, enum leaf_key key, struct tls_thread *thread)
 {
 	EVP_PKEY *made = key == LEAF_KEY_EC ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048);
 	uint8_t *private = NULL;
@@ -29,7 +29,7 @@ static bool key_make(struct leaf_keys *keys, enum leaf_key key, struct tls_rando
 		keys->of[key].public_length = i2d_PUBKEY(made, &keys->of[key].public);
 		is_made = keys->of[key].public_length > 0 &&
 			  mbedtls_pk_parse_key(&keys->of[key].pair, private, (size_t)n, NULL, 0,
-					       mbedtls_ctr_drbg_random, &random->drbg) == 0;
+					       mbedtls_ctr_drbg_random, &thread->drbg) == 0;
 		OPENSSL_clear_free(private, (size_t)n);
 	}
 	EVP_PKEY_free(made);
@@ -39,14 +39,14 @@ static bool key_make(struct leaf_keys *keys, enum leaf_key key, struct tls_rando
 struct leaf_keys *leaf_keys_new(void)
 {
 	struct leaf_keys *keys = calloc(1, sizeof(*keys));
-	struct tls_random *random = tls_random_new();
-	bool is_made = keys && random;
+	struct tls_thread *thread = tls_thread_new();
+	bool is_made = keys && thread;
 
 	for (enum leaf_key key = 0; keys && key < N_LEAF_KEYS; key++)
 		mbedtls_pk_init(&keys->of[key].pair);
 	for (enum leaf_key key = 0; is_made && key < N_LEAF_KEYS; key++)
-		is_made = key_make(keys, key, random);
-	tls_random_free(random);
+		is_made = key_make(keys, key, thread);
+	tls_thread_free(thread);
 	if (is_made)
 		return keys;
 	leaf_keys_free(keys);

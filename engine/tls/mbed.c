@@ -19,8 +19,8 @@
  * TLS 1.3 it sends a CertificateRequest, which the library takes for an unexpected message.
  *
  * Private members used, of mbedtls_ssl_context: state, tls_version, in_msg, in_msgtype, in_hslen,
- * in_buf, in_hdr, in_left, out_buf, out_msg, out_left, p_bio, session_negotiate; of
- * mbedtls_ssl_session: peer_cert.
+ * in_buf, in_hdr, in_left, in_offt, in_ctr, out_buf, out_msg, out_left, cur_out_ctr,
+ * p_bio, session_negotiate; of mbedtls_ssl_session: peer_cert.
  */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include "tls/mbed.h"
@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <mbedtls/error.h>
 #include <mbedtls/net_sockets.h>
+#include <mbedtls/platform_util.h>
 #include <mbedtls/x509.h>
 #include <psa/crypto.h>
 #include <stdio.h>
@@ -40,8 +41,6 @@ enum {
 	HANDSHAKE_HEADER = 4,
 	RECORD_HEADER = 5,
 	ALERT_RECORD = RECORD_HEADER + 2,
-	/* Both buffers begin with an 8-byte counter and a 5-byte record header. */
-	FIRST_MESSAGE = 13,
 };
 
 int tls_init(void)
@@ -55,28 +54,29 @@ void tls_deinit(void)
 	mbedtls_psa_crypto_free();
 }
 
-struct tls_random *tls_random_new(void)
+struct tls_thread *tls_thread_new(void)
 {
-	struct tls_random *random = calloc(1, sizeof(*random));
+	struct tls_thread *thread = calloc(1, sizeof(*thread));
 
-	if (!random)
+	if (!thread)
 		return NULL;
-	mbedtls_entropy_init(&random->entropy);
-	mbedtls_ctr_drbg_init(&random->drbg);
-	if (mbedtls_ctr_drbg_seed(&random->drbg, mbedtls_entropy_func, &random->entropy, NULL, 0)) {
-		tls_random_free(random);
+	mbedtls_entropy_init(&thread->entropy);
+	mbedtls_ctr_drbg_init(&thread->drbg);
+	if (mbedtls_ctr_drbg_seed(&thread->drbg, mbedtls_entropy_func, &thread->entropy, NULL, 0)) {
+		tls_thread_free(thread);
 		return NULL;
 	}
-	return random;
+	return thread;
 }
 
-void tls_random_free(struct tls_random *random)
+void tls_thread_free(struct tls_thread *thread)
 {
-	if (!random)
+	if (!thread)
 		return;
-	mbedtls_ctr_drbg_free(&random->drbg);
-	mbedtls_entropy_free(&random->entropy);
-	free(random);
+	mbedtls_ctr_drbg_free(&thread->drbg);
+	mbedtls_entropy_free(&thread->entropy);
+	buffer_pool_deinit(&thread->buffers);
+	free(thread);
 }
 
 /* --- the socket, as the library sees it --- */
@@ -84,13 +84,13 @@ void tls_random_free(struct tls_random *random)
 static int receive(void *context, unsigned char *bytes, size_t n)
 {
 	struct session *session = context;
-	size_t left = session->prefix_length - session->prefix_taken;
+	size_t left = session->mbed->prefix_length - session->mbed->prefix_taken;
 	ssize_t r;
 
 	if (left > 0) {
 		n = n < left ? n : left;
-		memcpy(bytes, session->prefix + session->prefix_taken, n);
-		session->prefix_taken += n;
+		memcpy(bytes, session->mbed->prefix + session->mbed->prefix_taken, n);
+		session->mbed->prefix_taken += n;
 		return (int)n;
 	}
 	r = sock_recv(session->sock, bytes, n);
@@ -100,15 +100,15 @@ static int receive(void *context, unsigned char *bytes, size_t n)
 		session->socket_error = (int)-r;
 		return MBEDTLS_ERR_NET_RECV_FAILED;
 	}
-	session->is_at_end = r == 0;
-	session->received += (size_t)r;
+	session->mbed->is_at_end = r == 0;
+	session->mbed->received += (size_t)r;
 	return (int)r;
 }
 
 /* The message in hand, without its header; NULL: it is of another type. */
-static const uint8_t *message_body(const struct session *session, uint8_t type, size_t *ret_n)
+const uint8_t *mbed_message_body(const struct session *session, uint8_t type, size_t *ret_n)
 {
-	const mbedtls_ssl_context *ssl = &session->ssl;
+	const mbedtls_ssl_context *ssl = &session->mbed->ssl;
 
 	if (ssl->in_msgtype != MBEDTLS_SSL_MSG_HANDSHAKE || !ssl->in_msg ||
 	    ssl->in_msg[0] != type || ssl->in_hslen < HANDSHAKE_HEADER)
@@ -122,9 +122,9 @@ static bool answers_hello_request(const struct session *session)
 {
 	size_t n;
 
-	return session->is_reading && session->hears_late &&
-	       session->ssl.tls_version == MBEDTLS_SSL_VERSION_TLS1_2 &&
-	       message_body(session, MBEDTLS_SSL_HS_HELLO_REQUEST, &n) && n == 0;
+	return session->mbed->is_reading && session->hears_late &&
+	       session->mbed->ssl.tls_version == MBEDTLS_SSL_VERSION_TLS1_2 &&
+	       mbed_message_body(session, MBEDTLS_SSL_HS_HELLO_REQUEST, &n) && n == 0;
 }
 
 static int transmit(void *context, const unsigned char *bytes, size_t n)
@@ -146,46 +146,94 @@ static int transmit(void *context, const unsigned char *bytes, size_t n)
 	return (int)r;
 }
 
-struct session *mbed_session_new(struct sock *sock, struct tls_random *random, int endpoint)
+static bool is_of(mbedtls_ssl_key_export_type type, bool is_clients)
+{
+	if (type == MBEDTLS_SSL_KEY_EXPORT_TLS12_MASTER_SECRET)
+		return true; /* both sides' */
+	return type == (is_clients
+				? MBEDTLS_SSL_KEY_EXPORT_TLS1_3_CLIENT_APPLICATION_TRAFFIC_SECRET
+				: MBEDTLS_SSL_KEY_EXPORT_TLS1_3_SERVER_APPLICATION_TRAFFIC_SECRET);
+}
+
+/* Called by the library when it has a secret; those of the records are kept. */
+static void keep_secret(void *context, mbedtls_ssl_key_export_type type, const uint8_t *secret,
+			size_t n, const uint8_t client_random[32], const uint8_t server_random[32],
+			mbedtls_tls_prf_types prf)
+{
+	struct mbed *mbed = context;
+
+	(void)prf;
+	for (unsigned i = 0; i < 2; i++) {
+		struct protect_secrets *kept = &mbed->secrets[i];
+
+		if (!is_of(type, i == 0) || n > sizeof(kept->secret))
+			continue;
+		memcpy(kept->secret, secret, n);
+		kept->n_secret = n;
+		memcpy(kept->randoms, server_random, 32);
+		memcpy(kept->randoms + 32, client_random, 32);
+	}
+}
+
+void mbed_free(struct mbed *mbed)
+{
+	if (!mbed)
+		return;
+	mbedtls_ssl_free(&mbed->ssl);
+	mbedtls_ssl_config_free(&mbed->conf);
+	mbedtls_platform_zeroize(mbed->secrets, sizeof(mbed->secrets));
+	free(mbed->prefix);
+	free(mbed);
+}
+
+static int mbed_new(struct tls_thread *thread, int endpoint, struct mbed **ret_mbed)
+{
+	struct mbed *mbed = calloc(1, sizeof(*mbed));
+
+	if (!mbed)
+		return -ENOMEM;
+	mbedtls_ssl_init(&mbed->ssl);
+	mbedtls_ssl_config_init(&mbed->conf);
+	if (mbedtls_ssl_config_defaults(&mbed->conf, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM,
+					MBEDTLS_SSL_PRESET_DEFAULT)) {
+		mbed_free(mbed);
+		return -ENOMEM;
+	}
+	/*
+	 * The chain is judged by verify.c, in full and with a reason; the library checks, whatever
+	 * this says, that the server holds the certificate's key.
+	 */
+	mbedtls_ssl_conf_authmode(&mbed->conf, MBEDTLS_SSL_VERIFY_NONE);
+	mbedtls_ssl_conf_rng(&mbed->conf, mbedtls_ctr_drbg_random, &thread->drbg);
+	*ret_mbed = mbed;
+	return 0;
+}
+
+struct session *mbed_session_new(struct sock *sock, struct tls_thread *thread, int endpoint)
 {
 	struct session *session = calloc(1, sizeof(*session));
 
 	if (!session)
 		return NULL;
 	session->sock = sock;
-	mbedtls_ssl_init(&session->ssl);
-	mbedtls_ssl_config_init(&session->conf);
-	if (mbedtls_ssl_config_defaults(&session->conf, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM,
-					MBEDTLS_SSL_PRESET_DEFAULT)) {
+	session->thread = thread;
+	session->is_upstream = endpoint == MBEDTLS_SSL_IS_CLIENT;
+	if (mbed_new(thread, endpoint, &session->mbed) < 0) {
 		session_free(session);
 		return NULL;
 	}
-	/*
-	 * The chain is judged by verify.c, in full and with a reason; the library checks, whatever
-	 * this says, that the server holds the certificate's key.
-	 */
-	mbedtls_ssl_conf_authmode(&session->conf, MBEDTLS_SSL_VERIFY_NONE);
-	mbedtls_ssl_conf_rng(&session->conf, mbedtls_ctr_drbg_random, &random->drbg);
 	return session;
 }
 
 int mbed_session_start(struct session *session)
 {
-	if (mbedtls_ssl_setup(&session->ssl, &session->conf))
-		return -ENOMEM;
-	mbedtls_ssl_set_bio(&session->ssl, session, transmit, receive, NULL);
-	return 0;
-}
+	struct mbed *mbed = session->mbed;
 
-void session_free(struct session *session)
-{
-	if (!session)
-		return;
-	mbedtls_ssl_free(&session->ssl);
-	mbedtls_ssl_config_free(&session->conf);
-	certreq_deinit(&session->request);
-	free(session->prefix);
-	free(session);
+	if (mbedtls_ssl_setup(&mbed->ssl, &mbed->conf))
+		return -ENOMEM;
+	mbedtls_ssl_set_bio(&mbed->ssl, session, transmit, receive, NULL);
+	mbedtls_ssl_set_export_keys_cb(&mbed->ssl, keep_secret, mbed);
+	return 0;
 }
 
 /* --- the handshake --- */
@@ -216,14 +264,16 @@ int __wrap_mbedtls_ssl_handshake_client_step(mbedtls_ssl_context *ssl)
 }
 
 /*
- * As message_body(), for what this side, as a server, has just written. In TLS 1.3 the ServerHello
- * is the first of several messages that leave together, and out_msg already points behind it.
+ * As mbed_message_body(), for what this side, as a server, has just written. In TLS 1.3 the
+ * ServerHello is the first of several messages that leave together, and out_msg already points
+ * behind it.
  */
 static const uint8_t *written_body(const struct session *session, uint8_t type, size_t *ret_n)
 {
-	const mbedtls_ssl_context *ssl = &session->ssl;
-	const uint8_t *message =
-		type == MBEDTLS_SSL_HS_SERVER_HELLO ? ssl->out_buf + FIRST_MESSAGE : ssl->out_msg;
+	const mbedtls_ssl_context *ssl = &session->mbed->ssl;
+	const uint8_t *message = type == MBEDTLS_SSL_HS_SERVER_HELLO
+					 ? ssl->out_buf + MBED_FIRST_MESSAGE
+					 : ssl->out_msg;
 
 	if (message[0] != type)
 		return NULL;
@@ -261,9 +311,10 @@ int __wrap_mbedtls_ssl_tls13_write_client_hello_exts(mbedtls_ssl_context *ssl, u
 
 static void note_group(struct session *session, int state)
 {
-	bool is_server = mbedtls_ssl_conf_get_endpoint(&session->conf) == MBEDTLS_SSL_IS_SERVER;
+	bool is_server =
+		mbedtls_ssl_conf_get_endpoint(&session->mbed->conf) == MBEDTLS_SSL_IS_SERVER;
 	const uint8_t *(*body_of)(const struct session *, uint8_t, size_t *) =
-		is_server ? written_body : message_body;
+		is_server ? written_body : mbed_message_body;
 	const uint8_t *body;
 	uint16_t group = 0;
 	size_t n;
@@ -282,7 +333,7 @@ static void note_group(struct session *session, int state)
 static enum mbed_step note_request(struct session *session)
 {
 	size_t n;
-	const uint8_t *body = message_body(session, MBEDTLS_SSL_HS_CERTIFICATE_REQUEST, &n);
+	const uint8_t *body = mbed_message_body(session, MBEDTLS_SSL_HS_CERTIFICATE_REQUEST, &n);
 
 	if (!body)
 		return MBED_STEP_ON;
@@ -295,10 +346,10 @@ static enum mbed_step note_request(struct session *session)
 /* The library gave up on a message that cannot fit; what was it? */
 static enum mbed_step too_large(struct session *session, int state)
 {
-	const mbedtls_ssl_context *ssl = &session->ssl;
+	const mbedtls_ssl_context *ssl = &session->mbed->ssl;
 
 	if (session->is_request_seen || state != MBEDTLS_SSL_CERTIFICATE_REQUEST ||
-	    ssl->in_buf[FIRST_MESSAGE] != MBEDTLS_SSL_HS_CERTIFICATE_REQUEST)
+	    ssl->in_buf[MBED_FIRST_MESSAGE] != MBEDTLS_SSL_HS_CERTIFICATE_REQUEST)
 		return MBED_STEP_TOO_LARGE;
 	session->is_request_seen = true;
 	return MBED_STEP_REQUEST;
@@ -316,7 +367,7 @@ static bool is_certificate_error(int error)
 	       error == MBEDTLS_ERR_SSL_PK_TYPE_MISMATCH;
 }
 
-static void note_error(struct session *session, int error)
+void mbed_note_error(struct session *session, int error)
 {
 	if (session->socket_error != 0)
 		snprintf(session->error, sizeof(session->error), "%s",
@@ -353,9 +404,9 @@ static bool take_parting_alert(struct session *session)
 
 static enum mbed_step step_failed(struct session *session, int state, int error)
 {
-	mbedtls_ssl_context *ssl = &session->ssl;
+	mbedtls_ssl_context *ssl = &session->mbed->ssl;
 
-	note_error(session, error);
+	mbed_note_error(session, error);
 	if (error != MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && is_plain_alert(ssl->in_hdr)) {
 		session->alert = ssl->in_hdr[ALERT_RECORD - 1];
 		return MBED_STEP_ALERT;
@@ -378,21 +429,21 @@ static enum mbed_step step_failed(struct session *session, int state, int error)
 /* The step out of this state was the last of the server's first flight. */
 static bool ends_flight(const struct session *session, int state)
 {
-	if (session->conf.endpoint != MBEDTLS_SSL_IS_CLIENT)
+	if (session->mbed->conf.endpoint != MBEDTLS_SSL_IS_CLIENT)
 		return false;
-	return session->ssl.tls_version == MBEDTLS_SSL_VERSION_TLS1_3
+	return session->mbed->ssl.tls_version == MBEDTLS_SSL_VERSION_TLS1_3
 		       ? state == MBEDTLS_SSL_SERVER_FINISHED
 		       : state == MBEDTLS_SSL_SERVER_HELLO_DONE;
 }
 
 enum mbed_step mbed_step(struct session *session)
 {
-	int state = session->ssl.state;
+	int state = session->mbed->ssl.state;
 	int r;
 
-	if (mbedtls_ssl_is_handshake_over(&session->ssl))
+	if (mbedtls_ssl_is_handshake_over(&session->mbed->ssl))
 		return MBED_STEP_OVER;
-	r = mbedtls_ssl_handshake_step(&session->ssl);
+	r = mbedtls_ssl_handshake_step(&session->mbed->ssl);
 	if (r == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return MBED_STEP_WAIT;
 	if (r != 0 && r != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
@@ -406,191 +457,41 @@ enum mbed_step mbed_step(struct session *session)
 /* The library hands it out by a public function only after the handshake. */
 const mbedtls_x509_crt *mbed_peer_chain(const struct session *session)
 {
-	const mbedtls_ssl_session *negotiated = session->ssl.session_negotiate;
+	const mbedtls_ssl_session *negotiated = session->mbed->ssl.session_negotiate;
 
-	return negotiated ? negotiated->peer_cert : mbedtls_ssl_get_peer_cert(&session->ssl);
+	return negotiated ? negotiated->peer_cert : mbedtls_ssl_get_peer_cert(&session->mbed->ssl);
 }
 
-/* --- after it --- */
+/* --- what it leaves behind --- */
 
-/* RFC 8446 section 4.6.2; in hand, or its first piece when it cannot fit. */
-static bool is_late_request(const struct session *session, int error)
+static uint64_t counter(const uint8_t bytes[8])
 {
-	const mbedtls_ssl_context *ssl = &session->ssl;
-	size_t n;
+	uint64_t value = 0;
 
-	if (!session->hears_late || !session->has_post_handshake_auth || error == 0 ||
-	    ssl->tls_version != MBEDTLS_SSL_VERSION_TLS1_3)
-		return false;
-	if (ssl->in_hslen > MBED_MESSAGE_MAX)
-		return ssl->in_buf[FIRST_MESSAGE] == MBEDTLS_SSL_HS_CERTIFICATE_REQUEST;
-	return error == MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE &&
-	       message_body(session, MBEDTLS_SSL_HS_CERTIFICATE_REQUEST, &n);
+	for (unsigned i = 0; i < 8; i++)
+		value = value << 8 | bytes[i];
+	return value;
 }
 
-static void note_late_request(struct session *session)
+/* Nothing is under way: no message in pieces, nothing that was read ahead or is to be sent. */
+bool mbed_is_at_rest(const struct session *session)
 {
-	size_t n;
-	const uint8_t *body = message_body(session, MBEDTLS_SSL_HS_CERTIFICATE_REQUEST, &n);
+	mbedtls_ssl_context *ssl = &session->mbed->ssl;
 
-	session->is_request_seen = session->is_request_late = true;
-	certreq_deinit(&session->request);
-	session->request = (struct certreq){ 0 };
-	/* Without memory it is a request that names nobody. */
-	if (body && session->ssl.in_hslen <= MBED_MESSAGE_MAX)
-		(void)certreq_parse(body, n, MBEDTLS_SSL_VERSION_TLS1_3, &session->request);
+	return mbedtls_ssl_is_handshake_over(ssl) && ssl->in_left == 0 && ssl->out_left == 0 &&
+	       ssl->in_offt == NULL && !session->mbed->is_closed && !session->mbed->is_at_end &&
+	       !session->mbed->is_notified &&
+	       session->mbed->prefix_taken == session->mbed->prefix_length;
 }
 
-static enum session_io io_failed(struct session *session, int error)
+struct protect_secrets mbed_secrets(const struct session *session, bool is_clients)
 {
-	if (is_late_request(session, error))
-		note_late_request(session);
-	if (session->is_request_late)
-		return SESSION_WANTS_CERTIFICATE;
-	switch (error) {
-	case MBEDTLS_ERR_SSL_WANT_READ:
-	case MBEDTLS_ERR_SSL_WANT_WRITE:
-		return SESSION_WAIT;
-	case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
-		session->is_closed = true;
-		return SESSION_CLOSED;
-	case 0:
-	case MBEDTLS_ERR_SSL_CONN_EOF:
-		return SESSION_TRUNCATED;
-	case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
-		session->alert = session->ssl.in_msg[1];
-		return SESSION_ALERT;
-	default:
-		note_error(session, error);
-		return session->socket_error ? SESSION_RESET : SESSION_ERROR;
-	}
-}
+	const mbedtls_ssl_context *ssl = &session->mbed->ssl;
+	struct protect_secrets secrets = session->mbed->secrets[is_clients ? 0 : 1];
+	bool is_ours = is_clients == session->is_upstream;
 
-/* After close_notify nothing counts but the FIN (RFC 8446 section 6.1). */
-static enum session_io await_fin(struct session *session)
-{
-	uint8_t ignored[512];
-	ssize_t r;
-
-	do {
-		r = sock_recv(session->sock, ignored, sizeof(ignored));
-	} while (r > 0);
-	if (r == 0)
-		return SESSION_TRUNCATED;
-	return r == -EAGAIN ? SESSION_WAIT : SESSION_RESET;
-}
-
-enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, size_t *ret_n)
-{
-	int r;
-
-	if (session->is_request_late)
-		return SESSION_WANTS_CERTIFICATE;
-	if (session->is_at_end)
-		return SESSION_TRUNCATED;
-	if (session->is_closed)
-		return await_fin(session);
-	session->is_reading = true;
-	do {
-		r = mbedtls_ssl_read(&session->ssl, bytes, n);
-	} while (r == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET);
-	session->is_reading = false;
-	if (r <= 0)
-		return io_failed(session, r);
-	*ret_n = (size_t)r;
-	return SESSION_OK;
-}
-
-enum session_io session_hear(struct session *session)
-{
-	uint64_t received = session->received;
-	int r;
-
-	session->is_reading = true;
-	r = mbedtls_ssl_read(&session->ssl, NULL, 0);
-	session->is_reading = false;
-	if (mbedtls_ssl_get_bytes_avail(&session->ssl) > 0 ||
-	    r == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
-		return SESSION_OK;
-	/* A whole record that the library had no use for: a ticket. */
-	if (r == MBEDTLS_ERR_SSL_WANT_READ && session->received != received &&
-	    session->ssl.in_left == 0)
-		return SESSION_OK;
-	return io_failed(session, r);
-}
-
-enum session_io session_write(struct session *session, const uint8_t *bytes, size_t n,
-			      size_t *ret_n)
-{
-	int r;
-
-	if (session->is_request_late) /* the refusal that was held back would go first */
-		return SESSION_WAIT;
-	r = mbedtls_ssl_write(&session->ssl, bytes, n);
-	if (r < 0)
-		return io_failed(session, r);
-	*ret_n = (size_t)r;
-	return SESSION_OK;
-}
-
-enum session_io session_close_notify(struct session *session)
-{
-	if (session->is_request_late)
-		return SESSION_WAIT;
-	for (;;) {
-		/* With output pending the library only flushes, and says nothing of closing. */
-		bool is_pending = session->ssl.out_left != 0;
-		int r;
-
-		if (session->is_notified && !is_pending)
-			return SESSION_OK;
-		r = mbedtls_ssl_close_notify(&session->ssl);
-		if (!is_pending)
-			session->is_notified = true;
-		if (r < 0)
-			return io_failed(session, r);
-	}
-}
-
-/* The library's "TLS1-3-AES-128-GCM-SHA256" is "TLS_AES_128_GCM_SHA256" everywhere else. */
-static void cipher_text(int suite, char text[SESSION_CIPHER_SIZE])
-{
-	const char *name = mbedtls_ssl_get_ciphersuite_name(suite);
-
-	text[0] = '\0';
-	if (suite == 0)
-		return;
-	if (strncmp(name, "TLS1-3-", 7) == 0)
-		name += 7;
-	else if (strncmp(name, "TLS-", 4) == 0)
-		name += 4;
-	snprintf(text, SESSION_CIPHER_SIZE, "TLS_%s", name);
-	for (char *at = text; *at; at++)
-		if (*at == '-')
-			*at = '_';
-}
-
-struct session_facts session_facts(const struct session *session)
-{
-	const mbedtls_ssl_context *ssl = &session->ssl;
-	int suite = mbedtls_ssl_get_ciphersuite_id_from_ssl(ssl);
-	struct session_facts facts = {
-		.version = (uint16_t)mbedtls_ssl_get_version_number(ssl),
-		.suite = (uint16_t)suite,
-		.group = session->group,
-		.alpn = mbedtls_ssl_get_alpn_protocol(ssl),
-	};
-
-	cipher_text(suite, facts.cipher);
-	return facts;
-}
-
-uint8_t session_alert(const struct session *session)
-{
-	return session->alert;
-}
-
-const char *session_error(const struct session *session)
-{
-	return session->error;
+	secrets.version = (uint16_t)ssl->tls_version;
+	secrets.suite = (uint16_t)mbedtls_ssl_get_ciphersuite_id_from_ssl(ssl);
+	secrets.sequence = counter(is_ours ? ssl->cur_out_ctr : ssl->in_ctr);
+	return secrets;
 }

@@ -12,12 +12,15 @@
 #include <mbedtls/ssl.h>
 
 #include "tls/certreq.h"
+#include "tls/channel.h"
 #include "tls/hello.h"
+#include "tls/protect.h"
 #include "tls/session.h"
 
-struct tls_random {
+struct tls_thread {
 	mbedtls_entropy_context entropy;
 	mbedtls_ctr_drbg_context drbg;
+	struct buffer_pool buffers;
 };
 
 struct leaf {
@@ -32,13 +35,12 @@ enum {
 };
 
 /*
- * The lists that an mbedtls_ssl_config only points to. They stand here, one set per session,
- * because each client offers something else and everything is mirrored.
+ * The library's part of a session. The lists, to which its configuration only points, stand here,
+ * one set per session, because each client offers something else and everything is mirrored.
  */
-struct session {
+struct mbed {
 	mbedtls_ssl_context ssl;
 	mbedtls_ssl_config conf;
-	struct sock *sock;
 	int suites[MBED_SUITES_MAX + 1];
 	uint16_t groups[HELLO_LIST_MAX + 1];
 	uint16_t signature_algorithms[HELLO_LIST_MAX + 1];
@@ -47,24 +49,39 @@ struct session {
 	uint8_t *prefix; /* bytes to be received before those of the socket; owned */
 	size_t prefix_length;
 	size_t prefix_taken;
-	bool has_tls13;               /* in what was offered */
-	uint16_t group;               /* seen in the handshake */
+	bool has_tls13; /* in what was offered */
+	struct protect_secrets
+		secrets[2]; /* the client's, the server's; as the handshake made them */
+	bool is_reading;    /* the library is, on behalf of mbed_read() */
+	bool is_at_end;     /* the peer's FIN was seen */
+	bool is_closed;     /* the peer's close_notify was seen */
+	bool is_notified;   /* ours was sent, or is buffered */
+	uint64_t received;  /* bytes, in all */
+};
+
+struct session {
+	struct sock *sock;
+	struct tls_thread *thread;
+	struct mbed *mbed;       /* from the beginning; NULL once the channel is there */
+	struct channel *channel; /* after the handshake, where the suite allows */
+	bool is_upstream;
+	bool is_settled;              /* it was tried */
 	bool is_request_seen;         /* a CertificateRequest was reported */
-	struct certreq request;       /* what it said */
 	bool hears_late;              /* a request inside the session is to be reported */
 	bool has_post_handshake_auth; /* the client's hello; only then may it come in TLS 1.3 */
 	bool is_request_late;         /* it has come */
-	bool is_reading;              /* the library is, on behalf of session_read() */
+	struct certreq request;       /* what it said */
+	uint16_t version, suite;      /* once there is no mbed */
+	uint16_t group;               /* seen in the handshake */
+	char *alpn;                   /* once there is no mbed; owned; NULL: none */
+	uint8_t *leaf;                /* of the peer, once there is no mbed; DER, owned */
+	size_t n_leaf;
 	uint8_t alert;
-	int socket_error;  /* errno of the last failed call on the socket */
-	uint64_t received; /* bytes, in all */
-	bool is_at_end;    /* the peer's FIN was seen */
-	bool is_closed;    /* the peer's close_notify was seen */
-	bool is_notified;  /* ours was sent, or is buffered */
+	int socket_error; /* errno of the last failed call on the socket */
 	char error[128];
 };
 
-struct session *mbed_session_new(struct sock *sock, struct tls_random *random, int endpoint);
+struct session *mbed_session_new(struct sock *sock, struct tls_thread *thread, int endpoint);
 
 /* After the lists in session->conf are final. 0 or -ENOMEM. */
 int mbed_session_start(struct session *session);
@@ -90,5 +107,30 @@ enum mbed_step mbed_step(struct session *session);
 
 /* The peer's chain, also while the handshake goes on; NULL: it has not come yet. */
 const mbedtls_x509_crt *mbed_peer_chain(const struct session *session);
+
+/* A failure of the library, or of the socket, as text. */
+void mbed_note_error(struct session *session, int error);
+
+/* --- after the handshake --- */
+
+void mbed_free(struct mbed *mbed);
+
+/* Whether the channel can take over, and from where. */
+bool mbed_is_at_rest(const struct session *session);
+struct protect_secrets mbed_secrets(const struct session *session, bool is_clients);
+
+/* As those of session.h. */
+enum session_io mbed_read(struct session *session, uint8_t *bytes, size_t n, size_t *ret_n);
+enum session_io mbed_hear(struct session *session);
+enum session_io mbed_write(struct session *session, const uint8_t *bytes, size_t n, size_t *ret_n);
+enum session_io mbed_close_notify(struct session *session);
+
+/* The message in hand, without its header; NULL: it is of another type. */
+const uint8_t *mbed_message_body(const struct session *session, uint8_t type, size_t *ret_n);
+
+enum {
+	/* Both of the library's buffers begin with an 8-byte counter and a 5-byte record header. */
+	MBED_FIRST_MESSAGE = 13,
+};
 
 #endif

@@ -14,7 +14,10 @@
  */
 struct session;
 
-enum { SESSION_CIPHER_SIZE = 64 };
+enum {
+	SESSION_CIPHER_SIZE = 64,
+	SESSION_READ_ROOM = 16645, /* for the largest record there can be */
+};
 
 /* What both handshakes agree on, for the log and for mirroring. */
 struct session_facts {
@@ -37,7 +40,10 @@ enum session_io {
 	SESSION_WANTS_CERTIFICATE,
 };
 
-/* At most n bytes of plaintext; *ret_n is set with SESSION_OK. */
+/*
+ * At most n bytes of plaintext; *ret_n is set with SESSION_OK. With room for SESSION_READ_ROOM the
+ * record is opened in place, with less its content is copied; the room may be overwritten whole.
+ */
 enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, size_t *ret_n);
 
 /*
@@ -47,11 +53,13 @@ enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, 
 enum session_io session_hear(struct session *session);
 
 /*
- * Writes some of the bytes; *ret_n is set with SESSION_OK. After SESSION_WAIT the next call must
- * begin with the same bytes: a record made of them is already on its way.
+ * Writes some of the bytes; *ret_n is set with SESSION_OK, and some of them may still have to be
+ * sent: session_flush(). After SESSION_WAIT the next call must begin with the same bytes: a record
+ * made of them may be on its way.
  */
 enum session_io session_write(struct session *session, const uint8_t *bytes, size_t n,
 			      size_t *ret_n);
+enum session_io session_flush(struct session *session);
 
 /* Sends what is still buffered and close_notify; nothing may be written afterwards. */
 enum session_io session_close_notify(struct session *session);
@@ -65,14 +73,14 @@ const char *session_error(const struct session *session);
 
 void session_free(struct session *session);
 
-/* The random generator of one thread's sessions. */
-struct tls_random;
+/* What the sessions of one thread share: the random generator, buffers. */
+struct tls_thread;
 
 /* Once per process, before any session. 0 or -EIO. */
 int tls_init(void);
 void tls_deinit(void);
 /* NULL when no entropy can be had. */
-struct tls_random *tls_random_new(void);
-void tls_random_free(struct tls_random *random);
+struct tls_thread *tls_thread_new(void);
+void tls_thread_free(struct tls_thread *thread);
 
 #endif

@@ -93,7 +93,7 @@ bool upstream_is_possible(const struct hello *hello)
 /* Names that C strings cannot hold are left out; what remains is the client's own list. */
 static void offer_alpn(struct session *session, const struct hello *hello)
 {
-	char *text = session->alpn_text;
+	char *text = session->mbed->alpn_text;
 	const uint8_t *name;
 	unsigned kept = 0;
 	size_t at = 0, n;
@@ -103,11 +103,11 @@ static void offer_alpn(struct session *session, const struct hello *hello)
 			continue;
 		memcpy(text, name, n); /* fits: each name loses its length byte and gains a NUL */
 		text[n] = '\0';
-		session->alpn[kept++] = text;
+		session->mbed->alpn[kept++] = text;
 		text += n + 1;
 	}
 	if (kept > 0) /* an empty list crashes the library */
-		(void)mbedtls_ssl_conf_alpn_protocols(&session->conf, session->alpn);
+		(void)mbedtls_ssl_conf_alpn_protocols(&session->mbed->conf, session->mbed->alpn);
 }
 
 static void offer_versions(struct session *session, const struct hello *hello)
@@ -115,36 +115,36 @@ static void offer_versions(struct session *session, const struct hello *hello)
 	bool has_12 = hello_version_min(hello) <= MBEDTLS_SSL_VERSION_TLS1_2;
 	bool has_13 = hello_version_max(hello) >= MBEDTLS_SSL_VERSION_TLS1_3;
 
-	session->has_tls13 = has_13;
-	mbedtls_ssl_conf_min_tls_version(&session->conf, has_12 ? MBEDTLS_SSL_VERSION_TLS1_2
-								: MBEDTLS_SSL_VERSION_TLS1_3);
-	mbedtls_ssl_conf_max_tls_version(&session->conf, has_13 ? MBEDTLS_SSL_VERSION_TLS1_3
-								: MBEDTLS_SSL_VERSION_TLS1_2);
+	session->mbed->has_tls13 = has_13;
+	mbedtls_ssl_conf_min_tls_version(&session->mbed->conf, has_12 ? MBEDTLS_SSL_VERSION_TLS1_2
+								      : MBEDTLS_SSL_VERSION_TLS1_3);
+	mbedtls_ssl_conf_max_tls_version(&session->mbed->conf, has_13 ? MBEDTLS_SSL_VERSION_TLS1_3
+								      : MBEDTLS_SSL_VERSION_TLS1_2);
 }
 
 static void offer(struct session *session, const struct hello *hello)
 {
-	mbedtls_ssl_config *conf = &session->conf;
+	mbedtls_ssl_config *conf = &session->mbed->conf;
 
 	offer_versions(session, hello);
 	session->has_post_handshake_auth = hello->has_post_handshake_auth;
 	offer_alpn(session, hello);
-	common_suites(hello, session->suites);
-	mbedtls_ssl_conf_ciphersuites(conf, session->suites);
-	if (common_groups(hello, session->groups) > 0)
-		mbedtls_ssl_conf_groups(conf, session->groups);
-	if (common_signatures(hello, session->signature_algorithms) > 0)
-		mbedtls_ssl_conf_sig_algs(conf, session->signature_algorithms);
+	common_suites(hello, session->mbed->suites);
+	mbedtls_ssl_conf_ciphersuites(conf, session->mbed->suites);
+	if (common_groups(hello, session->mbed->groups) > 0)
+		mbedtls_ssl_conf_groups(conf, session->mbed->groups);
+	if (common_signatures(hello, session->mbed->signature_algorithms) > 0)
+		mbedtls_ssl_conf_sig_algs(conf, session->mbed->signature_algorithms);
 	/* A resumed handshake would hide what the server asks (RFC 8446 section 4.3.2). */
 	mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
 	mbedtls_ssl_conf_tls13_key_exchange_modes(conf,
 						  MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
 }
 
-int upstream_new(struct sock *sock, struct tls_random *random, const struct hello *hello,
+int upstream_new(struct sock *sock, struct tls_thread *thread, const struct hello *hello,
 		 struct session **ret_session)
 {
-	struct session *session = mbed_session_new(sock, random, MBEDTLS_SSL_IS_CLIENT);
+	struct session *session = mbed_session_new(sock, thread, MBEDTLS_SSL_IS_CLIENT);
 	int r;
 
 	if (!session)
@@ -153,7 +153,7 @@ int upstream_new(struct sock *sock, struct tls_random *random, const struct hell
 	r = mbed_session_start(session);
 	/* Called also when there is no name: the library insists that somebody thought of it. */
 	if (r == 0 &&
-	    mbedtls_ssl_set_hostname(&session->ssl, hello->has_sni ? hello->host : NULL) != 0)
+	    mbedtls_ssl_set_hostname(&session->mbed->ssl, hello->has_sni ? hello->host : NULL) != 0)
 		r = -ENOMEM;
 	if (r < 0) {
 		session_free(session);
@@ -165,11 +165,11 @@ int upstream_new(struct sock *sock, struct tls_random *random, const struct hell
 
 bool upstream_offer_http1(struct session *session)
 {
-	for (unsigned i = 0; session->alpn[i]; i++) {
-		if (strcmp(session->alpn[i], "http/1.1") != 0)
+	for (unsigned i = 0; session->mbed->alpn[i]; i++) {
+		if (strcmp(session->mbed->alpn[i], "http/1.1") != 0)
 			continue;
-		session->alpn[0] = session->alpn[i];
-		session->alpn[1] = NULL;
+		session->mbed->alpn[0] = session->mbed->alpn[i];
+		session->mbed->alpn[1] = NULL;
 		return true;
 	}
 	return false;
@@ -183,7 +183,7 @@ void upstream_hear_late(struct session *session)
 /* An alert about the version: without TLS 1.3 in the offer, that may be all the server speaks. */
 static enum upstream_result refusal(const struct session *session)
 {
-	return session->alert == MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION && session->has_tls13
+	return session->alert == MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION && session->mbed->has_tls13
 		       ? UPSTREAM_LEGACY_TLS
 		       : UPSTREAM_REFUSED_OFFER;
 }
@@ -244,8 +244,11 @@ bool upstream_is_late(const struct session *session)
 
 unsigned upstream_chain(const struct session *session, struct der *ret_chain, unsigned n)
 {
-	const mbedtls_x509_crt *at = mbed_peer_chain(session);
+	const mbedtls_x509_crt *at = session->mbed ? mbed_peer_chain(session) : NULL;
 	unsigned kept = 0;
+
+	if (session->leaf && n > 0)
+		ret_chain[kept++] = (struct der){ .bytes = session->leaf, .n = session->n_leaf };
 
 	for (; at && kept < n; at = at->next)
 		ret_chain[kept++] = (struct der){ .bytes = at->raw.p, .n = at->raw.len };

@@ -34,8 +34,8 @@ enum upstream_result {
 /* Whether it offers a version, a suite, a group and a signature that this engine speaks. */
 bool upstream_is_possible(const struct hello *hello);
 
-/* 0 or -ENOMEM. The socket is connected; it and `random` are borrowed. */
-int upstream_new(struct sock *sock, struct tls_random *random, const struct hello *hello,
+/* 0 or -ENOMEM. The socket is connected; it and `thread` are borrowed. */
+int upstream_new(struct sock *sock, struct tls_thread *thread, const struct hello *hello,
 		 struct session **ret_session);
 
 /*
@@ -69,7 +69,10 @@ const struct certreq *upstream_request(const struct session *session);
 /* It asked inside the session. */
 bool upstream_is_late(const struct session *session);
 
-/* The server's chain as it sent it, leaf first; borrowed. The number of certificates put out. */
+/*
+ * The server's chain as it sent it, leaf first; borrowed, until the session is used. Once it has
+ * been, there is only the leaf. The number of certificates put out.
+ */
 unsigned upstream_chain(const struct session *session, struct der *ret_chain, unsigned n);
 
 #endif

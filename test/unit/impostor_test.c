@@ -42,7 +42,7 @@ static EVP_PKEY *make_impostor(EVP_PKEY *shown, EVP_PKEY *held)
 
 static enum upstream_result shake_hands(int version, X509 *leaf, EVP_PKEY *key, bool asks)
 {
-	struct tls_random *random = tls_random_new();
+	struct tls_thread *thread = tls_thread_new();
 	struct hello hello = handshake_hello("curl");
 	enum upstream_result result = UPSTREAM_WAIT;
 	struct session *session;
@@ -54,7 +54,7 @@ static enum upstream_result shake_hands(int version, X509 *leaf, EVP_PKEY *key, 
 		SSL_CTX_set_verify(h.context, SSL_VERIFY_PEER, NULL);
 	assert_int_equal(SSL_CTX_use_certificate(h.context, leaf), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey(h.context, key), 1);
-	assert_int_equal(upstream_new(&h.sock, random, &hello, &session), 0);
+	assert_int_equal(upstream_new(&h.sock, thread, &hello, &session), 0);
 	handshake_start(&h);
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && result == UPSTREAM_WAIT; i++) {
 		result = is_asked ? upstream_prove(session) : upstream_handshake(session);
@@ -66,7 +66,7 @@ static enum upstream_result shake_hands(int version, X509 *leaf, EVP_PKEY *key, 
 	}
 	session_free(session);
 	handshake_deinit(&h);
-	tls_random_free(random);
+	tls_thread_free(thread);
 	return result;
 }
 

@@ -16,7 +16,7 @@ enum { BYTES = 40000 }; /* some records, the last of them not full */
 static const uint16_t group_codes[N_PEER_GROUPS] = { 29, 23, 24, 25, 30, 256, 257 };
 static const uint16_t suite_codes[N_PEER_CIPHERS] = { 0x1301, 0x1302, 0x1303, 0 };
 
-static struct tls_random *tls_random;
+static struct tls_thread *thread;
 static struct leaf_keys *keys;
 static EVP_PKEY *ca_key;
 static X509 *ca;
@@ -72,7 +72,7 @@ static int group_setup(void **state)
 
 	(void)state;
 	assert_int_equal(tls_init(), 0);
-	tls_random = tls_random_new();
+	thread = tls_thread_new();
 	keys = leaf_keys_new();
 	/* RSA, as a client that takes nothing else must be able to verify all of it */
 	ca_key = EVP_RSA_gen(2048);
@@ -85,7 +85,7 @@ static int group_setup(void **state)
 		server_leaves[i] = make_leaf(server_keys[i]);
 	for (enum leaf_key key = 0; key < N_LEAF_KEYS; key++)
 		leaves[key] = make_own_leaf(key);
-	return tls_random && keys ? 0 : -1;
+	return thread && keys ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -108,7 +108,7 @@ static int group_teardown(void **state)
 	X509_free(ca);
 	EVP_PKEY_free(ca_key);
 	leaf_keys_free(keys);
-	tls_random_free(tls_random);
+	tls_thread_free(thread);
 	tls_deinit();
 	return 0;
 }
@@ -198,7 +198,7 @@ static void check_upstream(const struct peer_way *way, unsigned server)
 	hello.groups.n = way->version == TLS1_2_VERSION && way->group != PEER_P256 ? 2 : 1;
 	hello.groups.at[0] = group_codes[way->group];
 	hello.groups.at[1] = group_codes[PEER_P256];
-	assert_int_equal(upstream_new(&sock, tls_random, &hello, &session), 0);
+	assert_int_equal(upstream_new(&sock, thread, &hello, &session), 0);
 	peer = peer_new(way, &identity, peer_fd);
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS; i++) {
 		if (result == UPSTREAM_WAIT)
@@ -236,7 +236,7 @@ static void greet(const struct peer_way *way)
 	assert_int_equal(sock_recv(&sock, bytes, hello.wire_length), hello.wire_length);
 	offer.message_length = hello_message(bytes, hello.wire_length, message, sizeof(message));
 	offer.leaf = leaves[leaf_key_for(&hello, (uint16_t)way->version)];
-	assert_int_equal(downstream_new(&sock, tls_random, &offer, &session), 0);
+	assert_int_equal(downstream_new(&sock, thread, &offer, &session), 0);
 }
 
 static void check_downstream(const struct peer_way *way, unsigned unused)

@@ -5,7 +5,7 @@
 #include "test/unit/handshake.h"
 #include "tls/upstream.h"
 
-static struct tls_random *tls_random;
+static struct tls_thread *thread;
 static EVP_PKEY *ca_key, *ec_key, *rsa_key, *ed_key;
 static X509 *ca, *leaf;
 
@@ -32,14 +32,14 @@ static int group_setup(void **state)
 
 	(void)state;
 	assert_int_equal(tls_init(), 0);
-	tls_random = tls_random_new();
+	thread = tls_thread_new();
 	ca_key = EVP_EC_gen("P-256");
 	ec_key = EVP_EC_gen("P-256");
 	rsa_key = EVP_RSA_gen(2048);
 	ed_key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	recipe.key = recipe.signer = ca_key;
 	ca = chain_make(&recipe);
-	return tls_random ? 0 : -1;
+	return thread ? 0 : -1;
 }
 
 static int group_teardown(void **state)
@@ -50,7 +50,7 @@ static int group_teardown(void **state)
 	EVP_PKEY_free(ec_key);
 	EVP_PKEY_free(rsa_key);
 	EVP_PKEY_free(ed_key);
-	tls_random_free(tls_random);
+	tls_thread_free(thread);
 	tls_deinit();
 	return 0;
 }
@@ -80,7 +80,7 @@ static void begin(const char *hello_name)
 {
 	hello = handshake_hello(hello_name);
 	assert_true(upstream_is_possible(&hello));
-	assert_int_equal(upstream_new(&h.sock, tls_random, &hello, &session), 0);
+	assert_int_equal(upstream_new(&h.sock, thread, &hello, &session), 0);
 	handshake_start(&h);
 }
 

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * How it works
+ *
+ * Reading: what the socket has goes into a buffer, and each whole record of it is opened right into
+ * the caller's. Writing: records are sealed into another buffer, and that is sent. So there is no
+ * copy but by the ciphers, a system call moves up to four records, and while nothing is under way
+ * neither buffer is there. What is sealed counts as written; channel_flush() sends what is left.
+ *
+ * After the handshake other records are few: alerts, tickets, updates of keys, requests to begin
+ * anew. A peer that sends many of them and no data is at something else, and is cut off.
+ */
+#include "tls/channel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/reader.h"
+
+enum {
+	TLS1_2 = 0x0303,
+	IDLE_RECORDS = 64,   /* in a row that bring no data */
+	MESSAGE_MAX = 32768, /* of the handshake, put together from records */
+	MESSAGE_HEADER = 4,
+};
+
+enum {
+	ALERT_WARNING = 1,
+	ALERT_FATAL = 2,
+	CLOSE_NOTIFY = 0,
+	UNEXPECTED_MESSAGE = 10,
+	BAD_RECORD_MAC = 20,
+	RECORD_OVERFLOW = 22,
+	ILLEGAL_PARAMETER = 47,
+	DECODE_ERROR = 50,
+	INTERNAL_ERROR = 80,
+	USER_CANCELED = 90,
+	NO_RENEGOTIATION = 100,
+};
+
+enum {
+	HELLO_REQUEST = 0,
+	CLIENT_HELLO = 1,
+	NEW_SESSION_TICKET = 4,
+	CERTIFICATE_REQUEST = 13,
+	KEY_UPDATE = 24,
+};
+
+struct channel {
+	struct channel_options its;
+	struct buffer *in;   /* records as received; NULL: none */
+	struct buffer *out;  /* records that are to be sent; NULL: none */
+	struct buffer *data; /* content for which the caller had no room; NULL: none */
+	uint8_t *message;    /* of the handshake, so far; owned */
+	size_t n_message;
+	unsigned idle;           /* records without data, in a row */
+	bool has_spoken;         /* anything came that was not wrong */
+	bool is_closed;          /* close_notify came */
+	bool is_ended;           /* FIN came */
+	bool is_asked;           /* for a certificate */
+	bool is_notified;        /* our close_notify is among what is sealed */
+	enum session_io failure; /* SESSION_OK: none */
+	uint8_t alert;
+	const char *error;
+	char text[64];
+};
+
+int channel_new(const struct channel_options *options, struct channel **ret_channel)
+{
+	struct channel *channel = calloc(1, sizeof(*channel));
+
+	if (!channel) {
+		protect_free(options->reads);
+		protect_free(options->writes);
+		return -ENOMEM;
+	}
+	channel->its = *options;
+	channel->error = "";
+	*ret_channel = channel;
+	return 0;
+}
+
+static void drop_message(struct channel *channel)
+{
+	free(channel->message);
+	channel->message = NULL;
+	channel->n_message = 0;
+}
+
+/* Content, for which nobody asked. */
+static void drop_data(struct channel *channel)
+{
+	if (channel->data)
+		explicit_bzero(channel->data->bytes, channel->data->end);
+	buffer_return(channel->its.pool, &channel->data);
+}
+
+void channel_free(struct channel *channel)
+{
+	if (!channel)
+		return;
+	protect_free(channel->its.reads);
+	protect_free(channel->its.writes);
+	drop_data(channel);
+	buffer_return(channel->its.pool, &channel->in);
+	buffer_return(channel->its.pool, &channel->out);
+	drop_message(channel);
+	free(channel);
+}
+
+/* --- writing --- */
+
+static enum session_io socket_failed(struct channel *channel, int error)
+{
+	snprintf(channel->text, sizeof(channel->text), "%s", strerror(error));
+	channel->error = channel->text;
+	return channel->failure = SESSION_RESET;
+}
+
+enum session_io channel_flush(struct channel *channel)
+{
+	struct buffer *out = channel->out;
+
+	while (out && out->begin < out->end) {
+		ssize_t n = sock_send(channel->its.sock, out->bytes + out->begin,
+				      out->end - out->begin);
+
+		if (n == -EAGAIN)
+			return SESSION_WAIT;
+		if (n < 0)
+			return socket_failed(channel, (int)-n);
+		out->begin += (size_t)n;
+	}
+	buffer_return(channel->its.pool, &channel->out);
+	return SESSION_OK;
+}
+
+/* One more record behind those that are to be sent. */
+static bool seal(struct channel *channel, uint8_t type, const uint8_t *bytes, size_t n)
+{
+	struct buffer *out = channel->out;
+	size_t length;
+
+	if (!out)
+		out = channel->out = buffer_borrow(channel->its.pool);
+	if (!out || sizeof(out->bytes) - out->end < n + PROTECT_OVERHEAD_MAX)
+		return false;
+	length = protect_seal(channel->its.writes, type, bytes, n, out->bytes + out->end);
+	out->end += length;
+	return length > 0;
+}
+
+static bool send_alert(struct channel *channel, uint8_t level, uint8_t alert)
+{
+	const uint8_t bytes[] = { level, alert };
+
+	return seal(channel, PROTECT_ALERT, bytes, sizeof(bytes));
+}
+
+/* Of TLS 1.3: with the old key, and from then on it is the next one. */
+static bool send_key_update(struct channel *channel)
+{
+	const uint8_t bytes[] = { KEY_UPDATE, 0, 0, 1, 0 };
+
+	return seal(channel, PROTECT_HANDSHAKE, bytes, sizeof(bytes)) &&
+	       protect_update(channel->its.writes) == 0;
+}
+
+/* The peer broke TLS, or we cannot go on: it is told, as far as that is possible. */
+static enum session_io fail(struct channel *channel, uint8_t alert, const char *error)
+{
+	channel->error = error;
+	channel->failure = SESSION_ERROR;
+	if (send_alert(channel, ALERT_FATAL, alert) && channel_flush(channel) == SESSION_RESET) {
+		channel->error = error;
+		channel->failure = SESSION_ERROR;
+	}
+	return SESSION_ERROR;
+}
+
+enum session_io channel_write(struct channel *channel, const uint8_t *bytes, size_t n,
+			      size_t *ret_n)
+{
+	enum session_io io = channel_flush(channel);
+	size_t sealed = 0;
+
+	if (io != SESSION_OK)
+		return io;
+	if (protect_is_worn(channel->its.writes) && !send_key_update(channel))
+		return fail(channel, INTERNAL_ERROR, "no memory");
+	while (sealed < n) {
+		size_t left = n - sealed;
+		size_t most = left < PROTECT_CONTENT_MAX ? left : PROTECT_CONTENT_MAX;
+
+		if (!seal(channel, PROTECT_DATA, bytes + sealed, most))
+			break;
+		sealed += most;
+	}
+	if (sealed == 0)
+		return fail(channel, INTERNAL_ERROR, "no memory");
+	io = channel_flush(channel);
+	if (io == SESSION_RESET)
+		return io;
+	*ret_n = sealed;
+	return SESSION_OK;
+}
+
+enum session_io channel_close_notify(struct channel *channel)
+{
+	if (!channel->is_notified && channel->failure == SESSION_OK) {
+		enum session_io io = channel_flush(channel);
+
+		if (io != SESSION_OK)
+			return io;
+		if (!send_alert(channel, ALERT_WARNING, CLOSE_NOTIFY))
+			return fail(channel, INTERNAL_ERROR, "no memory");
+		channel->is_notified = true;
+	}
+	return channel_flush(channel);
+}
+
+/* --- what is no data --- */
+
+static enum session_io take_alert(struct channel *channel, const uint8_t *bytes, size_t n)
+{
+	bool is_13 = channel->its.version > TLS1_2;
+
+	if (n != 2)
+		return fail(channel, DECODE_ERROR, "an alert of another size");
+	if (bytes[1] == CLOSE_NOTIFY) {
+		channel->is_closed = true;
+		return SESSION_CLOSED;
+	}
+	/* In TLS 1.3 the level says nothing any more. */
+	if ((is_13 && bytes[1] == USER_CANCELED) || (!is_13 && bytes[0] == ALERT_WARNING))
+		return SESSION_OK;
+	channel->alert = bytes[1];
+	return channel->failure = SESSION_ALERT;
+}
+
+static enum session_io take_key_update(struct channel *channel, struct reader body, bool is_last)
+{
+	uint8_t request = reader_u8(&body);
+
+	if (!reader_ok(&body) || reader_left(&body) > 0)
+		return fail(channel, DECODE_ERROR, "a KeyUpdate of another size");
+	if (request > 1)
+		return fail(channel, ILLEGAL_PARAMETER, "a KeyUpdate that asks for nothing known");
+	if (!is_last) /* RFC 8446 section 5.1: nothing under the old key may follow it */
+		return fail(channel, UNEXPECTED_MESSAGE, "a KeyUpdate with something behind it");
+	if (protect_update(channel->its.reads) < 0 || (request == 1 && !send_key_update(channel)))
+		return fail(channel, INTERNAL_ERROR, "no memory");
+	return channel_flush(channel) == SESSION_RESET ? SESSION_RESET : SESSION_OK;
+}
+
+static enum session_io ask(struct channel *channel)
+{
+	channel->is_asked = true;
+	return SESSION_WANTS_CERTIFICATE;
+}
+
+static enum session_io refuse_renegotiation(struct channel *channel)
+{
+	if (!send_alert(channel, ALERT_WARNING, NO_RENEGOTIATION))
+		return fail(channel, INTERNAL_ERROR, "no memory");
+	return channel_flush(channel) == SESSION_RESET ? SESSION_RESET : SESSION_OK;
+}
+
+static enum session_io take_message(struct channel *channel, uint8_t type, struct reader body,
+				    bool is_last)
+{
+	const struct channel_options *its = &channel->its;
+
+	if (its->version > TLS1_2) {
+		if (type == NEW_SESSION_TICKET && its->is_upstream)
+			return SESSION_OK; /* nothing is resumed */
+		if (type == KEY_UPDATE)
+			return take_key_update(channel, body, is_last);
+		if (type == CERTIFICATE_REQUEST && its->is_upstream && its->may_be_asked)
+			return ask(channel);
+	} else if (type == HELLO_REQUEST && its->is_upstream && reader_left(&body) == 0) {
+		return its->hears_late ? ask(channel) : refuse_renegotiation(channel);
+	} else if (type == CLIENT_HELLO && !its->is_upstream) {
+		return refuse_renegotiation(channel);
+	}
+	return fail(channel, UNEXPECTED_MESSAGE, "a message of the handshake after its end");
+}
+
+/* A request that is too large to be read is one all the same. */
+static enum session_io too_large(struct channel *channel)
+{
+	const struct channel_options *its = &channel->its;
+
+	if (its->version > TLS1_2 && its->is_upstream && its->may_be_asked &&
+	    channel->message[0] == CERTIFICATE_REQUEST) {
+		drop_message(channel);
+		return ask(channel);
+	}
+	return fail(channel, UNEXPECTED_MESSAGE, "a message that is too large");
+}
+
+static bool append_message(struct channel *channel, const uint8_t *bytes, size_t n)
+{
+	uint8_t *message = realloc(channel->message, channel->n_message + n);
+
+	if (!message)
+		return false;
+	memcpy(message + channel->n_message, bytes, n);
+	channel->message = message;
+	channel->n_message += n;
+	return true;
+}
+
+/* Messages may be cut into records, and records may hold several. */
+static enum session_io take_handshake(struct channel *channel, const uint8_t *bytes, size_t n)
+{
+	if (n == 0)
+		return fail(channel, UNEXPECTED_MESSAGE, "an empty record of the handshake");
+	if (!append_message(channel, bytes, n))
+		return fail(channel, INTERNAL_ERROR, "no memory");
+	for (;;) {
+		struct reader r = reader_of(channel->message, channel->n_message);
+		uint8_t type = reader_u8(&r);
+		struct reader length = r, body = reader_vector(&r, 3);
+		size_t left = reader_left(&r);
+		enum session_io io;
+
+		if (!reader_ok(&r))
+			return reader_uint(&length, 3) > MESSAGE_MAX ? too_large(channel)
+								     : SESSION_OK;
+		io = take_message(channel, type, body, left == 0);
+		if (io != SESSION_OK)
+			return io; /* a request stays, for channel_request() */
+		if (left == 0)
+			break;
+		memmove(channel->message, channel->message + channel->n_message - left, left);
+		channel->n_message = left;
+	}
+	drop_message(channel);
+	return SESSION_OK;
+}
+
+/* --- reading --- */
+
+static enum session_io receive(struct channel *channel)
+{
+	struct buffer *in = channel->in;
+	ssize_t n;
+
+	if (!in)
+		in = channel->in = buffer_borrow(channel->its.pool);
+	if (!in)
+		return fail(channel, INTERNAL_ERROR, "no memory");
+	if (in->begin > 0) {
+		memmove(in->bytes, in->bytes + in->begin, in->end - in->begin);
+		in->end -= in->begin;
+		in->begin = 0;
+	}
+	n = sock_recv(channel->its.sock, in->bytes + in->end, sizeof(in->bytes) - in->end);
+	if (n > 0) {
+		in->end += (size_t)n;
+		return SESSION_OK;
+	}
+	if (in->end == 0)
+		buffer_return(channel->its.pool, &channel->in);
+	if (n == -EAGAIN)
+		return SESSION_WAIT;
+	if (n < 0)
+		return socket_failed(channel, (int)-n);
+	channel->is_ended = true;
+	return SESSION_TRUNCATED;
+}
+
+/* Until a whole record is there. */
+static enum session_io await_record(struct channel *channel, size_t *ret_length)
+{
+	for (;;) {
+		struct buffer *in = channel->in;
+		size_t there = in ? in->end - in->begin : 0;
+		int length = in ? protect_length(in->bytes + in->begin, there) : 0;
+		enum session_io io;
+
+		if (length < 0)
+			return fail(channel, UNEXPECTED_MESSAGE, "not a record");
+		if (length > PROTECT_SIZE_MAX)
+			return fail(channel, RECORD_OVERFLOW, "a record that is too large");
+		if (length > 0 && (size_t)length <= there) {
+			*ret_length = (size_t)length;
+			return SESSION_OK;
+		}
+		io = receive(channel);
+		if (io != SESSION_OK)
+			return io;
+	}
+}
+
+static enum session_io take_record(struct channel *channel, uint8_t type, const uint8_t *bytes,
+				   size_t n)
+{
+	if (++channel->idle > IDLE_RECORDS)
+		return fail(channel, UNEXPECTED_MESSAGE, "too many records without data");
+	if (channel->n_message > 0 && type != PROTECT_HANDSHAKE)
+		return fail(channel, UNEXPECTED_MESSAGE, "a message that is interrupted");
+	switch (type) {
+	case PROTECT_DATA: /* empty */
+		return SESSION_OK;
+	case PROTECT_ALERT:
+		return take_alert(channel, bytes, n);
+	case PROTECT_HANDSHAKE:
+		return take_handshake(channel, bytes, n);
+	default:
+		return fail(channel, UNEXPECTED_MESSAGE, "a record of another type");
+	}
+}
+
+/*
+ * Opens the next record, into `bytes` if they are enough for any content. *ret_n: content that is
+ * data, 0 when it was something else.
+ */
+static enum session_io open_next(struct channel *channel, uint8_t *bytes, size_t *ret_n)
+{
+	struct buffer *in;
+	size_t length = 0;
+	uint8_t type = 0;
+	enum session_io io = await_record(channel, &length);
+
+	if (io != SESSION_OK)
+		return io;
+	in = channel->in;
+	switch (protect_open(channel->its.reads, in->bytes + in->begin, length, bytes, &type,
+			     ret_n)) {
+	case PROTECT_OPENED:
+		break;
+	case PROTECT_FORGED:
+		return fail(channel, BAD_RECORD_MAC, "a record that does not authenticate");
+	case PROTECT_TOO_BIG:
+		return fail(channel, RECORD_OVERFLOW, "a record that is too large");
+	case PROTECT_BROKEN:
+		return fail(channel, UNEXPECTED_MESSAGE, "a record that cannot be");
+	}
+	in->begin += length;
+	if (in->begin == in->end)
+		buffer_return(channel->its.pool, &channel->in);
+	channel->has_spoken = true;
+	if (type == PROTECT_DATA && *ret_n > 0 && channel->n_message == 0) {
+		channel->idle = 0;
+		return SESSION_OK;
+	}
+	io = take_record(channel, type, bytes, *ret_n);
+	*ret_n = 0;
+	return io;
+}
+
+/* After close_notify nothing counts but the FIN (RFC 8446 section 6.1). */
+static enum session_io await_fin(struct channel *channel)
+{
+	uint8_t ignored[512];
+	ssize_t n;
+
+	buffer_return(channel->its.pool, &channel->in);
+	do {
+		n = sock_recv(channel->its.sock, ignored, sizeof(ignored));
+	} while (n > 0);
+	if (n == -EAGAIN)
+		return SESSION_WAIT;
+	if (n < 0)
+		return socket_failed(channel, (int)-n);
+	channel->is_ended = true;
+	return SESSION_TRUNCATED;
+}
+
+/* Whether it is over already, and how. */
+static enum session_io state_of(struct channel *channel)
+{
+	if (channel->failure != SESSION_OK)
+		return channel->failure;
+	if (channel->is_asked)
+		return SESSION_WANTS_CERTIFICATE;
+	if (channel->is_ended)
+		return SESSION_TRUNCATED;
+	return channel->is_closed ? await_fin(channel) : SESSION_OK;
+}
+
+/* Content that is kept, after which there is some, or the session waits or ends. */
+static enum session_io keep_data(struct channel *channel)
+{
+	enum session_io io = state_of(channel);
+
+	while (!channel->data && io == SESSION_OK) {
+		size_t n = 0;
+
+		channel->data = buffer_borrow(channel->its.pool);
+		if (!channel->data)
+			return fail(channel, INTERNAL_ERROR, "no memory");
+		io = open_next(channel, channel->data->bytes, &n);
+		channel->data->end = n;
+		if (n == 0)
+			buffer_return(channel->its.pool, &channel->data);
+	}
+	return io;
+}
+
+static enum session_io give_data(struct channel *channel, uint8_t *bytes, size_t n, size_t *ret_n)
+{
+	struct buffer *data = channel->data;
+	size_t left = data->end - data->begin;
+
+	n = n < left ? n : left;
+	memcpy(bytes, data->bytes + data->begin, n);
+	data->begin += n;
+	if (data->begin == data->end)
+		drop_data(channel);
+	*ret_n = n;
+	return SESSION_OK;
+}
+
+enum session_io channel_read(struct channel *channel, uint8_t *bytes, size_t n, size_t *ret_n)
+{
+	enum session_io io;
+
+	if (!channel->data && n < SESSION_READ_ROOM) {
+		io = keep_data(channel);
+		if (io != SESSION_OK)
+			return io;
+	}
+	if (channel->data)
+		return give_data(channel, bytes, n, ret_n);
+	io = state_of(channel);
+	while (io == SESSION_OK) {
+		size_t length = 0;
+
+		io = open_next(channel, bytes, &length);
+		if (length > 0) {
+			*ret_n = length;
+			return SESSION_OK;
+		}
+	}
+	return io;
+}
+
+enum session_io channel_hear(struct channel *channel)
+{
+	enum session_io io = channel->has_spoken ? SESSION_OK : keep_data(channel);
+
+	if (channel->failure != SESSION_OK || channel->is_asked)
+		return state_of(channel);
+	return io == SESSION_WAIT && channel->has_spoken ? SESSION_OK : io;
+}
+
+/* --- facts --- */
+
+uint8_t channel_alert(const struct channel *channel)
+{
+	return channel->alert;
+}
+
+const char *channel_error(const struct channel *channel)
+{
+	return channel->error;
+}
+
+const uint8_t *channel_request(const struct channel *channel, size_t *ret_n)
+{
+	struct reader r = reader_of(channel->message, channel->n_message), body;
+
+	if (!channel->is_asked || reader_u8(&r) != CERTIFICATE_REQUEST)
+		return NULL;
+	body = reader_vector(&r, 3);
+	*ret_n = reader_left(&body);
+	return reader_ok(&body) ? body.at : NULL;
+}

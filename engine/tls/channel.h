@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_TLS_CHANNEL_H
+#define POSTERN_TLS_CHANNEL_H
+
+#include "base/sock.h"
+#include "tls/buffer.h"
+#include "tls/protect.h"
+#include "tls/session.h"
+
+/*
+ * Both directions of a session after its handshake, over its socket: records, alerts and the few
+ * messages that may come then. What it does is what session.h says. Private to this folder.
+ */
+struct channel;
+
+struct channel_options {
+	struct sock *sock; /* borrowed, as is the pool */
+	struct buffer_pool *pool;
+	uint16_t version;
+	bool is_upstream;
+	bool hears_late;                /* see upstream_hear_late() */
+	bool may_be_asked;              /* TLS 1.3: we offered post_handshake_auth */
+	struct protect *reads, *writes; /* taken over, also on failure */
+};
+
+int channel_new(const struct channel_options *options, struct channel **ret_channel);
+void channel_free(struct channel *channel);
+
+enum session_io channel_read(struct channel *channel, uint8_t *bytes, size_t n, size_t *ret_n);
+enum session_io channel_hear(struct channel *channel);
+enum session_io channel_write(struct channel *channel, const uint8_t *bytes, size_t n,
+			      size_t *ret_n);
+enum session_io channel_flush(struct channel *channel);
+enum session_io channel_close_notify(struct channel *channel);
+
+/* The last fatal alert received. */
+uint8_t channel_alert(const struct channel *channel);
+/* "" when nothing went wrong. */
+const char *channel_error(const struct channel *channel);
+/* With SESSION_WANTS_CERTIFICATE in TLS 1.3: the request's body; NULL: it is not all there. */
+const uint8_t *channel_request(const struct channel *channel, size_t *ret_n);
+
+#endif

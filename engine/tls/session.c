@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A session after its handshake. When the library has nothing under way any more, its secrets go to
+ * a channel of our own, and it is freed: it would keep two large buffers for each session, copy
+ * every byte, and end when the peer updates its keys. It stays where the suite is none of ours.
+ */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls/mbed.h"
+#include "tls/upstream.h"
+
+void session_free(struct session *session)
+{
+	if (!session)
+		return;
+	mbed_free(session->mbed);
+	channel_free(session->channel);
+	certreq_deinit(&session->request);
+	free(session->alpn);
+	free(session->leaf);
+	free(session);
+}
+
+/* --- taking over --- */
+
+/* What is asked for later, and the library knows. */
+static int keep_facts(struct session *session)
+{
+	struct session_facts facts = session_facts(session);
+	struct der leaf = { 0 };
+
+	if (upstream_chain(session, &leaf, 1) == 1) {
+		session->leaf = malloc(leaf.n);
+		if (!session->leaf)
+			return -ENOMEM;
+		memcpy(session->leaf, leaf.bytes, leaf.n);
+		session->n_leaf = leaf.n;
+	}
+	if (facts.alpn && !(session->alpn = strdup(facts.alpn)))
+		return -ENOMEM;
+	session->version = facts.version;
+	session->suite = facts.suite;
+	return 0;
+}
+
+static int make_record(const struct session *session, bool is_clients, struct protect **ret_record)
+{
+	struct protect_secrets secrets = mbed_secrets(session, is_clients);
+	int r = protect_new(&secrets, is_clients, ret_record);
+
+	explicit_bzero(&secrets, sizeof(secrets));
+	return r;
+}
+
+static int make_channel(struct session *session)
+{
+	struct channel_options options = {
+		.sock = session->sock,
+		.pool = &session->thread->buffers,
+		.version = session->version,
+		.is_upstream = session->is_upstream,
+		.hears_late = session->hears_late,
+		.may_be_asked = session->hears_late && session->has_post_handshake_auth,
+	};
+	int r = make_record(session, !session->is_upstream, &options.reads);
+
+	if (r == 0)
+		r = make_record(session, session->is_upstream, &options.writes);
+	if (r < 0) {
+		protect_free(options.reads);
+		return r;
+	}
+	return channel_new(&options, &session->channel);
+}
+
+static void settle(struct session *session)
+{
+	if (session->is_settled || !mbed_is_at_rest(session))
+		return;
+	session->is_settled = true;
+	if (!protect_is_possible(session_facts(session).suite))
+		return;
+	if (keep_facts(session) < 0 || make_channel(session) < 0)
+		return; /* the library goes on */
+	mbed_free(session->mbed);
+	session->mbed = NULL;
+}
+
+/* --- a request inside the session --- */
+
+static enum session_io note(struct session *session, enum session_io io)
+{
+	const uint8_t *body;
+	size_t n;
+
+	if (io != SESSION_WANTS_CERTIFICATE || session->is_request_late)
+		return io;
+	session->is_request_seen = session->is_request_late = true;
+	certreq_deinit(&session->request);
+	session->request = (struct certreq){ 0 };
+	body = channel_request(session->channel, &n);
+	/* Without memory it is a request that names nobody. */
+	if (body)
+		(void)certreq_parse(body, n, session->version, &session->request);
+	return io;
+}
+
+/* --- bytes --- */
+
+enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, size_t *ret_n)
+{
+	if (session->is_request_late)
+		return SESSION_WANTS_CERTIFICATE;
+	settle(session);
+	return session->channel ? note(session, channel_read(session->channel, bytes, n, ret_n))
+				: mbed_read(session, bytes, n, ret_n);
+}
+
+enum session_io session_hear(struct session *session)
+{
+	settle(session);
+	return session->channel ? note(session, channel_hear(session->channel))
+				: mbed_hear(session);
+}
+
+enum session_io session_write(struct session *session, const uint8_t *bytes, size_t n,
+			      size_t *ret_n)
+{
+	if (session->is_request_late) /* the refusal that was held back would go first */
+		return SESSION_WAIT;
+	settle(session);
+	return session->channel ? channel_write(session->channel, bytes, n, ret_n)
+				: mbed_write(session, bytes, n, ret_n);
+}
+
+enum session_io session_flush(struct session *session)
+{
+	return session->channel ? channel_flush(session->channel) : SESSION_OK;
+}
+
+enum session_io session_close_notify(struct session *session)
+{
+	if (session->is_request_late)
+		return SESSION_WAIT;
+	settle(session);
+	return session->channel ? channel_close_notify(session->channel)
+				: mbed_close_notify(session);
+}
+
+/* --- facts --- */
+
+/* The library's "TLS1-3-AES-128-GCM-SHA256" is "TLS_AES_128_GCM_SHA256" everywhere else. */
+static void cipher_text(int suite, char text[SESSION_CIPHER_SIZE])
+{
+	const char *name = mbedtls_ssl_get_ciphersuite_name(suite);
+
+	text[0] = '\0';
+	if (suite == 0)
+		return;
+	if (strncmp(name, "TLS1-3-", 7) == 0)
+		name += 7;
+	else if (strncmp(name, "TLS-", 4) == 0)
+		name += 4;
+	snprintf(text, SESSION_CIPHER_SIZE, "TLS_%s", name);
+	for (char *at = text; *at; at++)
+		if (*at == '-')
+			*at = '_';
+}
+
+struct session_facts session_facts(const struct session *session)
+{
+	struct session_facts facts = {
+		.version = session->version,
+		.suite = session->suite,
+		.group = session->group,
+		.alpn = session->alpn,
+	};
+
+	if (session->mbed) {
+		const mbedtls_ssl_context *ssl = &session->mbed->ssl;
+
+		facts.version = (uint16_t)mbedtls_ssl_get_version_number(ssl);
+		facts.suite = (uint16_t)mbedtls_ssl_get_ciphersuite_id_from_ssl(ssl);
+		facts.alpn = mbedtls_ssl_get_alpn_protocol(ssl);
+	}
+	cipher_text(facts.suite, facts.cipher);
+	return facts;
+}
+
+uint8_t session_alert(const struct session *session)
+{
+	return session->channel ? channel_alert(session->channel) : session->alert;
+}
+
+const char *session_error(const struct session *session)
+{
+	return session->channel ? channel_error(session->channel) : session->error;
+}
