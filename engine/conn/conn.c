@@ -145,6 +145,8 @@ void conn_close(struct conn *conn)
 		splice_deinit(&conn->splice[way], &worker->pipes);
 	}
 	watch_free(conn->watch);
+	judgement_unref(conn->judgement);
+	conn->judgement = NULL;
 	close_sockets(conn);
 	if (conn->is_counted)
 		atomic_fetch_sub(&worker->engine->n_connections, 1);

@@ -10,6 +10,7 @@
 #include "policy/reason.h"
 #include "tls/fingerprint.h"
 #include "tls/hello.h"
+#include "tls/judge.h"
 #include "tls/session.h"
 
 struct worker;
@@ -65,7 +66,7 @@ struct conn {
 	enum end end;
 	char detail[VERIFY_DETAIL_SIZE];
 	enum verify_result chain_verdict;
-	bool is_chain_judged;
+	struct judgement *judgement; /* of the server's chain; counted; NULL: not judged yet */
 
 	struct session *upstream;
 	struct learned_waiter waiter;

@@ -33,6 +33,8 @@ void fate_drop_server(struct conn *c)
 	report_upstream(c);
 	session_free(c->upstream);
 	c->upstream = NULL;
+	judgement_unref(c->judgement); /* what comes next is judged for itself */
+	c->judgement = NULL;
 	/* A reset leaves no TIME_WAIT, which would lock the client's port for the next dial. */
 	sock_reset(&c->server);
 }

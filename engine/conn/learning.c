@@ -166,6 +166,16 @@ static bool has_wildcard(const struct certificate *certificate, const char *host
 	return false;
 }
 
+void learning_judge(struct conn *c, const struct der *chain, unsigned n)
+{
+	judgement_unref(c->judgement);
+	c->judgement = judge_chain(c->worker->judge, c->settings->trust, chain, n, c->hello->host,
+				   &c->server_addr, c->worker->loop.now);
+	c->chain_verdict = c->judgement ? c->judgement->verdict : VERIFY_INVALID;
+	snprintf(c->detail, sizeof(c->detail), "%s",
+		 c->judgement ? c->judgement->detail : "no memory");
+}
+
 static void fill(const struct conn *c, const struct learning_sight *sight,
 		 const struct certificate *certificate, struct entry *entry)
 {
@@ -192,17 +202,15 @@ static void fill(const struct conn *c, const struct learning_sight *sight,
 
 bool learning_note_sight(struct conn *c, const struct learning_sight *sight)
 {
-	struct certificate certificate;
 	struct entry entry, before;
 	enum learned_note note;
 
-	if (certificate_read(sight->leaf, &certificate) < 0)
+	if (!c->judgement || !c->judgement->is_read)
 		return false;
-	fill(c, sight, &certificate, &entry);
-	if (certificate_key_digest(sight->leaf, entry.server_key) < 0)
-		return false;
+	fill(c, sight, &c->judgement->leaf, &entry);
+	memcpy(entry.server_key, c->judgement->key_sha256, sizeof(entry.server_key));
 	note = learned_note(learned_of(c), &entry, &c->client_addr,
-			    has_wildcard(&certificate, entry.host), &before);
+			    has_wildcard(&c->judgement->leaf, entry.host), &before);
 	report_learned(c, note, &entry, &before);
 	if (note == LEARNED_LIMITED)
 		return false;
@@ -229,20 +237,18 @@ bool learning_note(struct conn *c, enum learn_class class)
 	if (class == LEARN_NOTHING && ((c->is_known && c->is_fresh) || is_known_late))
 		may_pass = false;
 	else
-		may_pass = upstream_chain(c->upstream, &sight.leaf, 1) == 1 &&
-			   learning_note_sight(c, &sight);
+		may_pass = learning_note_sight(c, &sight);
 	engine_note_address(c->worker->engine, config_of(c), &c->server_addr, may_pass);
 	return may_pass;
 }
 
-bool learning_is_known_key(const struct conn *c, struct der leaf)
+bool learning_is_known_key(const struct conn *c)
 {
 	static const uint8_t none[LEARN_DIGEST];
-	uint8_t key[LEARN_DIGEST];
 
 	return memcmp(c->known_key, none, sizeof(none)) == 0 ||
-	       (certificate_key_digest(leaf, key) == 0 &&
-		memcmp(c->known_key, key, sizeof(key)) == 0);
+	       (c->judgement && c->judgement->is_read &&
+		memcmp(c->known_key, c->judgement->key_sha256, LEARN_DIGEST) == 0);
 }
 
 void learning_forget(struct conn *c)

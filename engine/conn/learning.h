@@ -22,6 +22,9 @@ enum learning_advice learning_advise(struct conn *c);
 /* The step of CONN_WAITING: the other connection may be done. */
 enum learning_advice learning_wait(struct conn *c);
 
+/* The server's chain: judgement, chain_verdict and detail are set. */
+void learning_judge(struct conn *c, const struct der *chain, unsigned n);
+
 /* What the owner wants of a server of that class. */
 enum action learning_action(const struct conn *c, enum learn_class class);
 /* The same, as far as this connection's server is known. */
@@ -39,7 +42,6 @@ bool learning_note(struct conn *c, enum learn_class class);
 /* The same, of a handshake that was seen. */
 struct learning_sight {
 	enum learn_class class;
-	struct der leaf;
 	const struct certreq *request; /* NULL: none, or not known */
 	uint16_t version;
 	uint8_t alert;  /* that told the class; 0: none */
@@ -47,8 +49,8 @@ struct learning_sight {
 };
 bool learning_note_sight(struct conn *c, const struct learning_sight *sight);
 
-/* The key of this certificate is the one that was learned, or none was. */
-bool learning_is_known_key(const struct conn *c, struct der leaf);
+/* The key that was judged is the one that was learned, or none was. */
+bool learning_is_known_key(const struct conn *c);
 /* Somebody else answers in its place: it is probed again before it passes. */
 void learning_forget(struct conn *c);
 

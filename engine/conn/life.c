@@ -156,16 +156,15 @@ static enum conn_state other_late(struct conn *c)
 static enum conn_state await_forged(struct conn *c)
 {
 	struct session_facts facts = session_facts(c->upstream);
-	struct der leaf = { 0 };
 
 	if (fate_is_client_gone(c))
 		return fate_client_gone(c);
-	if (!c->forged && upstream_chain(c->upstream, &leaf, 1) == 1)
+	if (!c->forged && c->judgement)
 		c->forged = forge_leaf(&c->worker->forge,
 				       c->chain_verdict == VERIFY_OK ? CERTGEN_TRUSTED
 								     : CERTGEN_UNTRUSTED,
-				       leaf_key_for(c->hello, facts.version), c->hello->host, leaf,
-				       c->worker->loop.now);
+				       leaf_key_for(c->hello, facts.version), c->hello->host,
+				       c->judgement->der, c->worker->loop.now);
 	if (!c->forged)
 		return fate_fail(c, REASON_NO_RESOURCES);
 	switch (forged_state(c->forged)) {

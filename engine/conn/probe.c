@@ -56,14 +56,12 @@ static enum conn_state block_chain(struct conn *c)
 			  bad_chains[c->chain_verdict].alert);
 }
 
-static void judge_chain(struct conn *c)
+static void judge(struct conn *c)
 {
 	struct der chain[VERIFY_CHAIN_MAX];
-	unsigned n = upstream_chain(c->upstream, chain, VERIFY_CHAIN_MAX);
 
-	c->chain_verdict = verify_chain(c->settings->trust, chain, n, c->hello->host,
-					&c->server_addr, c->detail);
-	c->is_chain_judged = true;
+	if (!c->judgement)
+		learning_judge(c, chain, upstream_chain(c->upstream, chain, VERIFY_CHAIN_MAX));
 	if (c->is_own && c->chain_verdict != VERIFY_OK)
 		learning_forget(c);
 }
@@ -82,8 +80,7 @@ static enum conn_state asked_and_went_on(struct conn *c)
 /* The handshake is complete, and a forged leaf is all that is missing. */
 static enum conn_state judge_server(struct conn *c)
 {
-	if (!c->is_chain_judged)
-		judge_chain(c);
+	judge(c);
 	if (c->chain_verdict == VERIFY_OK) {
 		c->reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
 		if (outcome_is_awaited(c))
@@ -158,7 +155,7 @@ static enum conn_state judge_asking_server(struct conn *c)
 {
 	const struct config *config = config_of(c);
 
-	judge_chain(c);
+	judge(c);
 	if (c->chain_verdict != VERIFY_OK)
 		return config->client_certificate.unverified == ACTION_PASS
 			       ? fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_UNVERIFIED)
@@ -196,8 +193,7 @@ static enum conn_state unsupported(struct conn *c, enum reason reason)
 	if (c->is_proving)
 		return pass_unproven(c);
 	if (outcome_is_asked(c) && outcome_is_refusal(session_alert(c->upstream))) {
-		if (!c->is_chain_judged)
-			judge_chain(c);
+		judge(c);
 		return outcome_refused(c);
 	}
 	if (session_alert(c->upstream))

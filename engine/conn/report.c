@@ -103,28 +103,38 @@ static json_t *leg_of(const struct session *session)
 	return leg;
 }
 
-static json_t *certificate_of(const struct conn *conn)
+static json_t *certificate_of(const struct conn *conn, const struct certificate *certificate)
+{
+	json_t *object, *sans;
+
+	object = json_object();
+	sans = json_array();
+	set_text(object, "subject", certificate->subject);
+	set_text(object, "issuerdn", certificate->issuer);
+	set_text(object, "serial", certificate->serial);
+	set_text(object, "fingerprint", certificate->fingerprint);
+	set_text(object, "notbefore", certificate->not_before);
+	set_text(object, "notafter", certificate->not_after);
+	for (unsigned i = 0; i < certificate->n_sans && i < CERTIFICATE_SANS_MAX; i++)
+		json_array_append_new(sans, text(certificate->sans[i]));
+	json_object_set_new(object, "san", sans);
+	if (conn->judgement)
+		set_text(object, "verdict", verify_text(conn->chain_verdict));
+	return object;
+}
+
+/* Of a server that was not judged, as when something else was wrong, it is read here. */
+static json_t *server_certificate(const struct conn *conn)
 {
 	struct certificate certificate;
 	struct der der;
-	json_t *object, *sans;
 
+	if (conn->judgement)
+		return conn->judgement->is_read ? certificate_of(conn, &conn->judgement->leaf)
+						: NULL;
 	if (upstream_chain(conn->upstream, &der, 1) != 1 || certificate_read(der, &certificate) < 0)
 		return NULL;
-	object = json_object();
-	sans = json_array();
-	set_text(object, "subject", certificate.subject);
-	set_text(object, "issuerdn", certificate.issuer);
-	set_text(object, "serial", certificate.serial);
-	set_text(object, "fingerprint", certificate.fingerprint);
-	set_text(object, "notbefore", certificate.not_before);
-	set_text(object, "notafter", certificate.not_after);
-	for (unsigned i = 0; i < certificate.n_sans && i < CERTIFICATE_SANS_MAX; i++)
-		json_array_append_new(sans, text(certificate.sans[i]));
-	json_object_set_new(object, "san", sans);
-	if (conn->is_chain_judged)
-		set_text(object, "verdict", verify_text(conn->chain_verdict));
-	return object;
+	return certificate_of(conn, &certificate);
 }
 
 static json_t *request_of(const struct certreq *request)
@@ -146,7 +156,7 @@ void report_upstream(struct conn *conn)
 	if (!conn->upstream || conn->report_upstream)
 		return;
 	conn->report_upstream = leg_of(conn->upstream);
-	certificate = certificate_of(conn);
+	certificate = server_certificate(conn);
 	if (certificate)
 		json_object_set_new(conn->report_upstream, "certificate", certificate);
 	if (upstream_request(conn->upstream))

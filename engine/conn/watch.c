@@ -117,18 +117,22 @@ static bool is_right_server(struct conn *c, const struct sighting *sighting)
 	struct der chain[VERIFY_CHAIN_MAX];
 	unsigned n = sighting_chain(sighting, chain, VERIFY_CHAIN_MAX);
 
-	if (n == 0 || learning_is_known_key(c, chain[0]))
+	if (n == 0)
 		return true;
-	c->chain_verdict = verify_chain(c->settings->trust, chain, n, c->hello->host,
-					&c->server_addr, c->detail);
-	return c->chain_verdict == VERIFY_OK;
+	learning_judge(c, chain, n);
+	if (c->chain_verdict == VERIFY_OK)
+		return true;
+	if (!learning_is_known_key(c))
+		return false;
+	c->detail[0] = '\0'; /* as it was when it was learned */
+	return true;
 }
 
 static void learn(struct conn *c, const struct sighting *sighting)
 {
 	struct learning_sight sight = { .version = sighting->version };
 
-	if (c->hello->has_ech || sighting_chain(sighting, &sight.leaf, 1) != 1)
+	if (c->hello->has_ech)
 		return;
 	if (sighting->ask == SIGHTING_NOT_ASKED && c->known_class != LEARN_LATE)
 		sight.class = LEARN_NOTHING;

@@ -63,7 +63,8 @@ int worker_init(struct worker *worker, struct engine *engine, unsigned index,
 	if (r == 0)
 		r = watch_all(worker);
 	worker->tls = tls_thread_new();
-	if (r == 0 && !worker->tls)
+	worker->judge = judge_new();
+	if (r == 0 && (!worker->tls || !worker->judge))
 		r = -EIO;
 	return r;
 }
@@ -80,6 +81,7 @@ void worker_deinit(struct worker *worker)
 	forge_deinit(&worker->forge);
 	pipe_pool_deinit(&worker->pipes);
 	relay_pool_deinit(&worker->buffers);
+	judge_free(worker->judge);
 	tls_thread_free(worker->tls);
 	loop_deinit(&worker->loop);
 }

@@ -24,6 +24,7 @@ struct worker {
 	atomic_int new_certgen;   /* descriptor of a new line to certgen, or -1 */
 	struct forge forge;
 	struct tls_thread *tls;
+	struct judge *judge;
 	struct pipe_pool pipes;
 	struct relay_pool buffers;
 	struct conn *conns;

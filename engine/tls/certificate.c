@@ -127,6 +127,17 @@ int certificate_read(struct der der, struct certificate *ret_certificate)
 	return 0;
 }
 
+bool certificate_outlives(struct der der, unsigned seconds)
+{
+	const uint8_t *at = der.bytes;
+	X509 *x509 = d2i_X509(NULL, &at, (long)der.n);
+	time_t then = time(NULL) + (time_t)seconds;
+	bool outlives = x509 && X509_cmp_time(X509_get0_notAfter(x509), &then) > 0;
+
+	X509_free(x509);
+	return outlives;
+}
+
 void certificate_digest(struct der der, uint8_t ret_digest[32])
 {
 	if (!EVP_Digest(der.bytes, der.n, ret_digest, NULL, EVP_sha256(), NULL))

@@ -2,6 +2,7 @@
 #ifndef POSTERN_TLS_CERTIFICATE_H
 #define POSTERN_TLS_CERTIFICATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ struct certificate {
 
 /* 0; -EBADMSG when it does not parse; -ENOMEM. */
 int certificate_read(struct der der, struct certificate *ret_certificate);
+
+/* It parses, and will be valid for so long. */
+bool certificate_outlives(struct der der, unsigned seconds);
 
 /* SHA-256 of the SubjectPublicKeyInfo (RFC 5280). 0; -EBADMSG when it does not parse. */
 int certificate_key_digest(struct der der, uint8_t ret_digest[32]);

@@ -74,8 +74,6 @@ struct session {
 	uint16_t version, suite;      /* once there is no mbed */
 	uint16_t group;               /* seen in the handshake */
 	char *alpn;                   /* once there is no mbed; owned; NULL: none */
-	uint8_t *leaf;                /* of the peer, once there is no mbed; DER, owned */
-	size_t n_leaf;
 	uint8_t alert;
 	int socket_error; /* errno of the last failed call on the socket */
 	char error[128];

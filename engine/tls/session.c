@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "tls/mbed.h"
-#include "tls/upstream.h"
 
 void session_free(struct session *session)
 {
@@ -21,7 +20,6 @@ void session_free(struct session *session)
 	channel_free(session->channel);
 	certreq_deinit(&session->request);
 	free(session->alpn);
-	free(session->leaf);
 	free(session);
 }
 
@@ -31,15 +29,7 @@ void session_free(struct session *session)
 static int keep_facts(struct session *session)
 {
 	struct session_facts facts = session_facts(session);
-	struct der leaf = { 0 };
 
-	if (upstream_chain(session, &leaf, 1) == 1) {
-		session->leaf = malloc(leaf.n);
-		if (!session->leaf)
-			return -ENOMEM;
-		memcpy(session->leaf, leaf.bytes, leaf.n);
-		session->n_leaf = leaf.n;
-	}
 	if (facts.alpn && !(session->alpn = strdup(facts.alpn)))
 		return -ENOMEM;
 	session->version = facts.version;

@@ -247,9 +247,6 @@ unsigned upstream_chain(const struct session *session, struct der *ret_chain, un
 	const mbedtls_x509_crt *at = session->mbed ? mbed_peer_chain(session) : NULL;
 	unsigned kept = 0;
 
-	if (session->leaf && n > 0)
-		ret_chain[kept++] = (struct der){ .bytes = session->leaf, .n = session->n_leaf };
-
 	for (; at && kept < n; at = at->next)
 		ret_chain[kept++] = (struct der){ .bytes = at->raw.p, .n = at->raw.len };
 	return kept;

@@ -70,8 +70,8 @@ const struct certreq *upstream_request(const struct session *session);
 bool upstream_is_late(const struct session *session);
 
 /*
- * The server's chain as it sent it, leaf first; borrowed, until the session is used. Once it has
- * been, there is only the leaf. The number of certificates put out.
+ * The server's chain as it sent it, leaf first; borrowed, until the session is used, when
+ * there is none any more. The number of certificates put out.
  */
 unsigned upstream_chain(const struct session *session, struct der *ret_chain, unsigned n);
 

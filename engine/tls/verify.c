@@ -2,6 +2,7 @@
 #include "tls/verify.h"
 
 #include <errno.h>
+#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -18,6 +19,7 @@ enum {
 
 struct trust {
 	X509_STORE *store;
+	uint64_t serial; /* random: nobody has to count */
 };
 
 const char *verify_text(enum verify_result result)
@@ -49,6 +51,8 @@ int trust_load(const char *path, struct trust **ret_trust)
 		return -ENOMEM;
 	trust->store = X509_STORE_new();
 	r = trust->store ? load_into(trust->store, path) : -ENOMEM;
+	if (r == 0 && RAND_bytes((uint8_t *)&trust->serial, sizeof(trust->serial)) != 1)
+		r = -EIO;
 	if (r < 0) {
 		trust_free(trust);
 		return r;
@@ -63,6 +67,11 @@ void trust_free(struct trust *trust)
 		return;
 	X509_STORE_free(trust->store);
 	free(trust);
+}
+
+uint64_t trust_serial(const struct trust *trust)
+{
+	return trust->serial;
 }
 
 static enum verify_result result_of(int error)

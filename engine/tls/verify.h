@@ -34,6 +34,8 @@ struct trust;
  */
 int trust_load(const char *path, struct trust **ret_trust);
 void trust_free(struct trust *trust);
+/* Another for each that was ever loaded. */
+uint64_t trust_serial(const struct trust *trust);
 
 enum {
 	VERIFY_CHAIN_MAX = 16, /* certificates of a chain that are looked at */

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tls/judge.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+#define HASH_NONFATAL_OOM 1
+#define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes(key, n))
+#include <uthash.h>
+
+enum { DIGEST = 32 };
+
+struct remembered {
+	UT_hash_handle hh;
+	uint8_t key[DIGEST];
+	uint64_t until; /* ms */
+	struct judgement *judgement;
+};
+
+struct judge {
+	struct remembered *all; /* in the order of use */
+	EVP_MD_CTX *digest;
+	EVP_MD *sha256;
+};
+
+struct judge *judge_new(void)
+{
+	struct judge *judge = calloc(1, sizeof(*judge));
+
+	if (!judge)
+		return NULL;
+	judge->digest = EVP_MD_CTX_new();
+	judge->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (!judge->digest || !judge->sha256) {
+		judge_free(judge);
+		return NULL;
+	}
+	return judge;
+}
+
+static void forget(struct judge *judge, struct remembered *remembered)
+{
+	HASH_DEL(judge->all, remembered);
+	judgement_unref(remembered->judgement);
+	free(remembered);
+}
+
+void judge_free(struct judge *judge)
+{
+	if (!judge)
+		return;
+	while (judge->all)
+		forget(judge, judge->all);
+	EVP_MD_CTX_free(judge->digest);
+	EVP_MD_free(judge->sha256);
+	free(judge);
+}
+
+void judgement_unref(struct judgement *judgement)
+{
+	if (!judgement || --judgement->n_refs > 0)
+		return;
+	free((void *)judgement->der.bytes);
+	free(judgement);
+}
+
+/* --- the key --- */
+
+static bool add(EVP_MD_CTX *digest, const void *bytes, size_t n)
+{
+	uint64_t length = n;
+
+	return EVP_DigestUpdate(digest, &length, sizeof(length)) &&
+	       EVP_DigestUpdate(digest, bytes, n);
+}
+
+static bool make_key(struct judge *judge, const struct trust *trust, const struct der *chain,
+		     unsigned n, const char *host, const union addr *server, uint8_t key[DIGEST])
+{
+	uint64_t serial = trust_serial(trust);
+	size_t n_address;
+	const uint8_t *address = addr_bytes(server, &n_address);
+	bool is_made = EVP_DigestInit_ex(judge->digest, judge->sha256, NULL) &&
+		       add(judge->digest, &serial, sizeof(serial)) &&
+		       add(judge->digest, host, strlen(host)) &&
+		       (host[0] != '\0' || add(judge->digest, address, n_address));
+
+	for (unsigned i = 0; is_made && i < n; i++)
+		is_made = add(judge->digest, chain[i].bytes, chain[i].n);
+	return is_made && EVP_DigestFinal_ex(judge->digest, key, NULL);
+}
+
+/* --- judging --- */
+
+static bool keep_leaf(struct judgement *judgement, const struct der *chain, unsigned n)
+{
+	uint8_t *bytes = n > 0 ? malloc(chain[0].n + 1) : NULL;
+
+	if (n == 0)
+		return true;
+	if (!bytes)
+		return false;
+	memcpy(bytes, chain[0].bytes, chain[0].n);
+	judgement->der = (struct der){ .bytes = bytes, .n = chain[0].n };
+	return true;
+}
+
+static struct judgement *judgement_new(const struct trust *trust, const struct der *chain,
+				       unsigned n, const char *host, const union addr *server)
+{
+	struct judgement *judgement = calloc(1, sizeof(*judgement));
+
+	if (!judgement)
+		return NULL;
+	judgement->n_refs = 1;
+	if (!keep_leaf(judgement, chain, n)) {
+		free(judgement);
+		return NULL;
+	}
+	judgement->verdict = verify_chain(trust, chain, n, host, server, judgement->detail);
+	judgement->is_read = n > 0 && certificate_read(chain[0], &judgement->leaf) == 0 &&
+			     certificate_key_digest(chain[0], judgement->key_sha256) == 0;
+	return judgement;
+}
+
+/* It is good for this long: 0 when a certificate of the chain ends before that. */
+static uint64_t life_of(const struct judgement *judgement, const struct der *chain, unsigned n)
+{
+	if (judgement->verdict != VERIFY_OK)
+		return JUDGE_LIFE_BAD_MS;
+	for (unsigned i = 0; i < n; i++)
+		if (!certificate_outlives(chain[i], JUDGE_LIFE_MS / 1000))
+			return 0;
+	return JUDGE_LIFE_MS;
+}
+
+static void remember(struct judge *judge, const uint8_t key[DIGEST], struct judgement *judgement,
+		     uint64_t until)
+{
+	struct remembered *remembered;
+
+	if (HASH_COUNT(judge->all) >= JUDGE_MAX)
+		forget(judge, judge->all);
+	remembered = calloc(1, sizeof(*remembered));
+	if (!remembered)
+		return;
+	memcpy(remembered->key, key, DIGEST);
+	remembered->until = until;
+	HASH_ADD(hh, judge->all, key, DIGEST, remembered);
+	if (!remembered->hh.tbl) {
+		free(remembered); /* uthash could not grow */
+		return;
+	}
+	remembered->judgement = judgement;
+	judgement->n_refs++;
+}
+
+/* Counted; NULL: it is not known, or not any more. */
+static struct judgement *recall(struct judge *judge, const uint8_t key[DIGEST], uint64_t now)
+{
+	struct judgement *judgement;
+	struct remembered *found;
+
+	HASH_FIND(hh, judge->all, key, DIGEST, found);
+	if (!found)
+		return NULL;
+	if (now >= found->until) {
+		forget(judge, found);
+		return NULL;
+	}
+	judgement = found->judgement;
+	judgement->n_refs++;
+	HASH_DEL(judge->all, found);
+	HASH_ADD(hh, judge->all, key, DIGEST, found);
+	if (!found->hh.tbl) { /* uthash could not grow */
+		judgement_unref(judgement);
+		free(found);
+	}
+	return judgement;
+}
+
+struct judgement *judge_chain(struct judge *judge, const struct trust *trust,
+			      const struct der *chain, unsigned n, const char *host,
+			      const union addr *server, uint64_t now)
+{
+	uint8_t key[DIGEST];
+	bool has_key = make_key(judge, trust, chain, n, host, server, key);
+	struct judgement *judgement = has_key ? recall(judge, key, now) : NULL;
+	uint64_t life;
+
+	if (judgement)
+		return judgement;
+	judgement = judgement_new(trust, chain, n, host, server);
+	life = judgement && has_key ? life_of(judgement, chain, n) : 0;
+	if (life > 0)
+		remember(judge, key, judgement, now + life);
+	return judgement;
+}

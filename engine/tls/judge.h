@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_TLS_JUDGE_H
+#define POSTERN_TLS_JUDGE_H
+
+#include <stdbool.h>
+
+#include "tls/verify.h"
+
+/*
+ * Chains of servers, judged and read, and remembered for a while: most connections go to servers
+ * that were seen a moment ago, and to read and verify a chain costs as much as a handshake. What is
+ * remembered is bound to every byte of the chain, to the name (or address) and to the trust store.
+ * That the server holds the leaf's key is never remembered: each handshake proves it. One thread.
+ */
+struct judge;
+
+/* Counted by those who hold it. */
+struct judgement {
+	unsigned n_refs;
+	enum verify_result verdict;
+	char detail[VERIFY_DETAIL_SIZE]; /* as of verify_chain() */
+	struct der der;                  /* the leaf; owned */
+	bool is_read;                    /* it was; the rest is zero otherwise */
+	uint8_t key_sha256[32];          /* of its SubjectPublicKeyInfo */
+	struct certificate leaf;
+};
+
+enum {
+	JUDGE_MAX = 512,        /* judgements; the one that was not used for longest makes room */
+	JUDGE_LIFE_MS = 300000, /* of one that is good; never beyond a certificate's own life */
+	JUDGE_LIFE_BAD_MS = 10000, /* of any other */
+};
+
+/* NULL: no memory. */
+struct judge *judge_new(void);
+void judge_free(struct judge *judge);
+
+/* As verify_chain(), at `now` (ms, monotonic); counted. NULL: no memory. */
+struct judgement *judge_chain(struct judge *judge, const struct trust *trust,
+			      const struct der *chain, unsigned n, const char *host,
+			      const union addr *server, uint64_t now);
+void judgement_unref(struct judgement *judgement);
+
+#endif

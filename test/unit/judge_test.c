@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is remembered of a chain, and what makes it another. */
+#include "test/unit/cmocka_all.h"
+
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "test/unit/chain.h"
+#include "tls/judge.h"
+
+static struct trust *trusts[2];
+static struct judge *judge;
+static EVP_PKEY *keys[2];
+static struct der chain[2], other[2], brief[2];
+static union addr server;
+
+static struct der make(const char *name, const char *san, X509 *issuer, long life)
+{
+	struct chain_recipe recipe = { .name = name,
+				       .issuer = issuer,
+				       .key = keys[1],
+				       .signer = keys[0],
+				       .extensions = { { NID_subject_alt_name, san } } };
+	X509 *x509;
+	struct der der;
+
+	if (!issuer)
+		recipe = (struct chain_recipe){
+			.name = name, .key = keys[0], .signer = keys[0], .extensions = { CHAIN_CA }
+		};
+	x509 = chain_make(&recipe);
+	if (life > 0) {
+		X509_gmtime_adj(X509_getm_notAfter(x509), life);
+		X509_sign(x509, keys[0], EVP_sha256());
+	}
+	der = chain_der(x509);
+	X509_free(x509);
+	return der;
+}
+
+static int group_setup(void **state)
+{
+	char path[] = "/tmp/postern-judge-XXXXXX";
+	int fd = mkstemp(path);
+	FILE *file = fdopen(fd, "w");
+	const uint8_t *at;
+	X509 *ca;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		keys[i] = EVP_EC_gen("P-256");
+	chain[1] = other[1] = brief[1] = make("CA", NULL, NULL, 0);
+	at = chain[1].bytes;
+	ca = d2i_X509(NULL, &at, (long)chain[1].n);
+	chain[0] = make("a", "DNS:*.test.example", ca, 0);
+	other[0] = make("b", "DNS:*.test.example", ca, 0);
+	brief[0] = make("c", "DNS:*.test.example", ca, 60);
+	PEM_write_X509(file, ca);
+	fclose(file);
+	X509_free(ca);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(trust_load(path, &trusts[i]), 0);
+	unlink(path);
+	assert_true(addr_parse("192.0.2.1", 443, &server));
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		trust_free(trusts[i]);
+		EVP_PKEY_free(keys[i]);
+	}
+	OPENSSL_free((void *)chain[0].bytes);
+	OPENSSL_free((void *)chain[1].bytes);
+	OPENSSL_free((void *)other[0].bytes);
+	OPENSSL_free((void *)brief[0].bytes);
+	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	judge = judge_new();
+	return judge ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	judge_free(judge);
+	return 0;
+}
+
+/* Held by the judge alone afterwards, so that pointers tell who is who. */
+static const struct judgement *look(unsigned trust, const struct der *of, unsigned n,
+				    const char *host, uint64_t now)
+{
+	struct judgement *judgement = judge_chain(judge, trusts[trust], of, n, host, &server, now);
+
+	assert_non_null(judgement);
+	judgement_unref(judgement);
+	return judgement;
+}
+
+static void test_remembered(void **state)
+{
+	const struct judgement *first = look(0, chain, 2, "a.test.example", 0);
+
+	(void)state;
+	assert_int_equal(first->verdict, VERIFY_OK);
+	assert_true(first->is_read);
+	assert_string_equal(first->leaf.subject, "CN=a");
+	assert_ptr_equal(look(0, chain, 2, "a.test.example", JUDGE_LIFE_MS - 1), first);
+	assert_ptr_not_equal(look(1, chain, 2, "a.test.example", 1), first);
+	assert_ptr_not_equal(look(0, chain, 2, "b.test.example", 1), first);
+	assert_ptr_not_equal(look(0, chain, 1, "a.test.example", 1), first);
+	assert_ptr_not_equal(look(0, other, 2, "a.test.example", 1), first);
+	assert_ptr_equal(look(0, chain, 2, "a.test.example", 1), first);
+}
+
+static void test_life(void **state)
+{
+	struct judgement *held, *again;
+
+	(void)state;
+	held = judge_chain(judge, trusts[0], chain, 2, "a.test.example", &server, 0);
+	again = judge_chain(judge, trusts[0], chain, 2, "a.test.example", &server, JUDGE_LIFE_MS);
+	assert_ptr_not_equal(held, again); /* held as long as somebody wants it */
+	assert_int_equal(held->verdict, VERIFY_OK);
+	judgement_unref(held);
+	judgement_unref(again);
+	/* What is bad is looked at again soon. */
+	held = judge_chain(judge, trusts[0], chain, 2, "other.test", &server, 0);
+	assert_int_equal(held->verdict, VERIFY_NAME_MISMATCH);
+	assert_string_not_equal(held->detail, "");
+	assert_ptr_equal(look(0, chain, 2, "other.test", JUDGE_LIFE_BAD_MS - 1), held);
+	again = judge_chain(judge, trusts[0], chain, 2, "other.test", &server, JUDGE_LIFE_BAD_MS);
+	assert_ptr_not_equal(again, held);
+	judgement_unref(again);
+	judgement_unref(held);
+	/* What ends soon is not remembered at all. */
+	held = judge_chain(judge, trusts[0], brief, 2, "a.test.example", &server, 0);
+	assert_int_equal(held->verdict, VERIFY_OK);
+	assert_int_equal(held->n_refs, 1);
+	judgement_unref(held);
+}
+
+static void test_unreadable(void **state)
+{
+	static const uint8_t junk[] = "junk";
+	struct der broken = { .bytes = junk, .n = sizeof(junk) };
+
+	(void)state;
+	assert_false(look(0, &broken, 1, "a.test.example", 0)->is_read);
+	assert_int_equal(look(0, NULL, 0, "a.test.example", 0)->verdict, VERIFY_INVALID);
+}
+
+static void test_bound(void **state)
+{
+	const struct judgement *first;
+	char host[32];
+
+	(void)state;
+	first = look(0, chain, 2, "a.test.example", 0);
+	for (unsigned i = 0; i < JUDGE_MAX; i++) {
+		snprintf(host, sizeof(host), "%u.test.example", i);
+		if (i == 100) /* used meanwhile, and so not the next to go */
+			assert_ptr_equal(look(0, chain, 2, "a.test.example", 1), first);
+		(void)look(0, chain, 2, host, 0);
+	}
+	assert_ptr_equal(look(0, chain, 2, "a.test.example", 1), first);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(test_remembered),
+		TEST(test_life),
+		TEST(test_unreadable),
+		TEST(test_bound),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
