@@ -52,7 +52,8 @@ void sock_close(struct sock *sock)
 	if (sock->fd < 0)
 		return;
 	close(sock->fd);
-	*sock = SOCK_NONE;
+	/* Another event of the same batch may still name it, and goes by the kind. */
+	*sock = (struct sock){ .fd = -1, .kind = sock->kind };
 }
 
 void sock_reset(struct sock *sock)

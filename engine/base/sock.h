@@ -31,6 +31,7 @@ ssize_t sock_recv(struct sock *sock, void *bytes, size_t n);
 ssize_t sock_send(struct sock *sock, const void *bytes, size_t n);
 ssize_t sock_peek(struct sock *sock, void *bytes, size_t n);
 
+/* There is none any more; its kind stays. */
 void sock_close(struct sock *sock);
 /* Closes so that the other end sees a reset, and no TIME_WAIT is left here. */
 void sock_reset(struct sock *sock);

@@ -116,7 +116,7 @@ static void accept_some(struct worker *worker, struct sock *listener)
 {
 	struct engine *engine = worker->engine;
 
-	for (unsigned i = 0; i < ACCEPTS && !worker->is_short; i++) {
+	for (unsigned i = 0; i < ACCEPTS && !worker->is_short && listener->fd >= 0; i++) {
 		union addr client, server;
 		int fd;
 

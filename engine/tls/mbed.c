@@ -81,11 +81,44 @@ void tls_thread_free(struct tls_thread *thread)
 
 /* --- the socket, as the library sees it --- */
 
+static int send_some(struct session *session, const uint8_t *bytes, size_t n)
+{
+	ssize_t r = sock_send(session->sock, bytes, n);
+
+	if (r == -EAGAIN)
+		return MBEDTLS_ERR_SSL_WANT_WRITE;
+	if (r < 0) {
+		session->socket_error = (int)-r;
+		return MBEDTLS_ERR_NET_SEND_FAILED;
+	}
+	return (int)r;
+}
+
+/* What the library wrote in the handshake goes out in one piece, when it would read or is done. */
+static int flush(struct session *session)
+{
+	struct buffer *out = session->mbed->out;
+
+	while (out && out->begin < out->end) {
+		int r = send_some(session, out->bytes + out->begin, out->end - out->begin);
+
+		if (r < 0)
+			return r;
+		out->begin += (size_t)r;
+	}
+	buffer_return(&session->thread->buffers, &session->mbed->out);
+	return 0;
+}
+
 static int receive(void *context, unsigned char *bytes, size_t n)
 {
 	struct session *session = context;
 	size_t left = session->mbed->prefix_length - session->mbed->prefix_taken;
+	int flushed = flush(session);
 	ssize_t r;
+
+	if (flushed != 0)
+		return flushed == MBEDTLS_ERR_SSL_WANT_WRITE ? MBEDTLS_ERR_SSL_WANT_READ : flushed;
 
 	if (left > 0) {
 		n = n < left ? n : left;
@@ -130,20 +163,24 @@ static bool answers_hello_request(const struct session *session)
 static int transmit(void *context, const unsigned char *bytes, size_t n)
 {
 	struct session *session = context;
-	ssize_t r;
+	struct buffer *out = session->mbed->out;
 
 	if (answers_hello_request(session)) {
 		session->is_request_seen = session->is_request_late = true;
 		return MBEDTLS_ERR_NET_SEND_FAILED;
 	}
-	r = sock_send(session->sock, bytes, n);
-	if (r == -EAGAIN)
-		return MBEDTLS_ERR_SSL_WANT_WRITE;
-	if (r < 0) {
-		session->socket_error = (int)-r;
-		return MBEDTLS_ERR_NET_SEND_FAILED;
+	if (mbedtls_ssl_is_handshake_over(&session->mbed->ssl) && !out)
+		return send_some(session, bytes, n);
+	if (!out)
+		out = session->mbed->out = buffer_borrow(&session->thread->buffers);
+	if (!out || sizeof(out->bytes) - out->end < n) {
+		int r = flush(session);
+
+		return r != 0 ? r : send_some(session, bytes, n);
 	}
-	return (int)r;
+	memcpy(out->bytes + out->end, bytes, n);
+	out->end += n;
+	return (int)n;
 }
 
 static bool is_of(mbedtls_ssl_key_export_type type, bool is_clients)
@@ -406,6 +443,7 @@ static enum mbed_step step_failed(struct session *session, int state, int error)
 {
 	mbedtls_ssl_context *ssl = &session->mbed->ssl;
 
+	(void)flush(session); /* its alert, if it had something to say */
 	mbed_note_error(session, error);
 	if (error != MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && is_plain_alert(ssl->in_hdr)) {
 		session->alert = ssl->in_hdr[ALERT_RECORD - 1];
@@ -441,8 +479,12 @@ enum mbed_step mbed_step(struct session *session)
 	int state = session->mbed->ssl.state;
 	int r;
 
-	if (mbedtls_ssl_is_handshake_over(&session->mbed->ssl))
-		return MBED_STEP_OVER;
+	if (mbedtls_ssl_is_handshake_over(&session->mbed->ssl)) {
+		r = flush(session);
+		if (r == MBEDTLS_ERR_SSL_WANT_WRITE)
+			return MBED_STEP_WAIT;
+		return r == 0 ? MBED_STEP_OVER : step_failed(session, state, r);
+	}
 	r = mbedtls_ssl_handshake_step(&session->mbed->ssl);
 	if (r == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return MBED_STEP_WAIT;
@@ -478,9 +520,9 @@ bool mbed_is_at_rest(const struct session *session)
 {
 	mbedtls_ssl_context *ssl = &session->mbed->ssl;
 
-	return mbedtls_ssl_is_handshake_over(ssl) && ssl->in_left == 0 && ssl->out_left == 0 &&
-	       ssl->in_offt == NULL && !session->mbed->is_closed && !session->mbed->is_at_end &&
-	       !session->mbed->is_notified &&
+	return mbedtls_ssl_is_handshake_over(ssl) && !session->mbed->out && ssl->in_left == 0 &&
+	       ssl->out_left == 0 && ssl->in_offt == NULL && !session->mbed->is_closed &&
+	       !session->mbed->is_at_end && !session->mbed->is_notified &&
 	       session->mbed->prefix_taken == session->mbed->prefix_length;
 }
 

@@ -57,6 +57,7 @@ struct mbed {
 	bool is_closed;     /* the peer's close_notify was seen */
 	bool is_notified;   /* ours was sent, or is buffered */
 	uint64_t received;  /* bytes, in all */
+	struct buffer *out; /* written in the handshake, to be sent; NULL: nothing */
 };
 
 struct session {

@@ -16,6 +16,8 @@ void session_free(struct session *session)
 {
 	if (!session)
 		return;
+	if (session->mbed)
+		buffer_return(&session->thread->buffers, &session->mbed->out);
 	mbed_free(session->mbed);
 	channel_free(session->channel);
 	certreq_deinit(&session->request);
