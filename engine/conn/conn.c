@@ -161,5 +161,6 @@ void conn_free(struct conn *conn)
 	json_decref(conn->report_upstream);
 	json_decref(conn->report_request);
 	free(conn->hello);
+	free(conn->packed_hello);
 	free(conn);
 }

@@ -55,8 +55,11 @@ struct conn {
 	union addr server_addr; /* original destination */
 	size_t peeked;          /* bytes seen so far */
 	bool has_low_water;
-	bool is_tls;                    /* the bytes seen so far may begin a hello */
-	struct hello *hello;            /* once whole; owned */
+	bool is_tls;         /* the bytes seen so far may begin a hello */
+	struct hello *hello; /* once whole; owned */
+	uint8_t *
+		packed_hello; /* its bytes, in its place: once nobody but the log needs it; owned */
+	size_t n_packed_hello;
 	char ja4[FINGERPRINT_JA4_SIZE]; /* of it; "": not needed yet */
 
 	struct verdict verdict; /* of the rules */

@@ -241,15 +241,35 @@ static enum conn_state greeting_late(struct conn *c)
 
 /* --- passing --- */
 
+/* An idle passed connection is to cost little: a hello that was taken apart takes 4 KiB. */
+static void pack_hello(struct conn *c)
+{
+	size_t n = c->hello->wire_length;
+	uint8_t *bytes = malloc(n);
+
+	if (!bytes || sock_peek(&c->client, bytes, n) != (ssize_t)n) {
+		free(bytes);
+		return;
+	}
+	c->packed_hello = bytes;
+	c->n_packed_hello = n;
+	free(c->hello);
+	c->hello = NULL;
+}
+
 static enum conn_state dial_to_pass(struct conn *c)
 {
 	int r = fate_dial_progress(c);
 
 	if (r < 0)
 		return fate_dial_failed(c, r);
-	if (r > 0 && (c->reason == REASON_LEARNED || c->fate == FATE_LEARN))
+	if (r == 0)
+		return CONN_PASSING;
+	if (c->reason == REASON_LEARNED || c->fate == FATE_LEARN)
 		watch_begin(c);
-	return r > 0 ? CONN_SPLICING : CONN_PASSING;
+	if (c->hello && !c->watch)
+		pack_hello(c);
+	return CONN_SPLICING;
 }
 
 /* --- refusing: the alert must arrive before the end does --- */

@@ -62,9 +62,8 @@ static json_t *versions_of(const struct hello *hello)
 	return list;
 }
 
-static json_t *hello_of(struct conn *conn)
+static json_t *hello_of(struct conn *conn, const struct hello *hello)
 {
-	const struct hello *hello = conn->hello;
 	char ja3[FINGERPRINT_JA3_SIZE];
 	json_t *tls = json_object();
 
@@ -83,6 +82,17 @@ static json_t *hello_of(struct conn *conn)
 			    json_boolean(hello->has_post_handshake_auth));
 	json_object_set_new(tls, "hello_bytes", json_integer((json_int_t)hello->wire_length));
 	return tls;
+}
+
+static void set_hello(json_t *event, struct conn *conn)
+{
+	struct hello hello;
+
+	if (conn->hello)
+		json_object_set_new(event, "tls", hello_of(conn, conn->hello));
+	else if (conn->packed_hello &&
+		 hello_parse(conn->packed_hello, conn->n_packed_hello, &hello) == HELLO_WHOLE)
+		json_object_set_new(event, "tls", hello_of(conn, &hello));
 }
 
 /* --- the two legs --- */
@@ -251,8 +261,7 @@ void report_connection(struct conn *conn)
 		json_object_set_new(event, "rule",
 				    json_pack("{sosi}", "file", text(conn->verdict.file), "line",
 					      (int)conn->verdict.line));
-	if (conn->hello)
-		json_object_set_new(event, "tls", hello_of(conn));
+	set_hello(event, conn);
 	if (conn->report_upstream)
 		json_object_set(event, "upstream", conn->report_upstream);
 	if (conn->downstream)

@@ -15,10 +15,10 @@ the cell says. Each engine logs a line for each connection, as postern does.
 """
 
 import argparse
+import dataclasses
 import os
 import pathlib
 import resource
-import subprocess
 import sys
 import time
 
@@ -28,11 +28,10 @@ sys.path.insert(0, str(HERE.parent / "lab"))
 import lab  # noqa: E402
 import page  # noqa: E402
 import plot  # noqa: E402
-from cells import CELLS  # noqa: E402
+from cells import CELLS, FAILURES, QUICK, WHOLE  # noqa: E402
 from engines import POSTERN  # noqa: E402
-from stage import LoadFailed, Stage  # noqa: E402
+from stage import Stage  # noqa: E402
 
-FAILURES = (LoadFailed, TimeoutError, RuntimeError, AssertionError, OSError, subprocess.SubprocessError)
 DOC = HERE.parents[1] / "doc"
 
 
@@ -50,45 +49,63 @@ def choose_cores():
 
 
 def measure(stage, cell, options):
+    began = time.monotonic()
     tell(f"{cell.key}: {', '.join(cell.sides)}")
     try:
         cell.warm_up()
-        for number in range(options.rounds):
+        for number in range(options.size.rounds):
             cell.round(number)
         for row in cell.rows:
             tell("    " + page.one_line(row))
-        if options.profile and cell.is_missed() and hasattr(cell.sides[POSTERN], "profile"):
-            tell(f"{cell.key}: a bar is missed, profiling")
-            cell.profile = cell.sides[POSTERN].profile(stage.lab.folder / f"{cell.key}.perf")
     except FAILURES as error:
         cell.failed = str(error) or repr(error)
         tell(f"{cell.key}: failed: {cell.failed}")
-        revive(stage)
     for name, why in cell.impossible.items():
         tell(f"{cell.key}: {name}: not possible: {why}")
+    if options.profile and not cell.failed and cell.is_missed():
+        profile(stage, cell)
+    if cell.failed or cell.impossible:
+        revive(stage)
+    tell(f"{cell.key}: {time.monotonic() - began:.0f} seconds")
+
+
+def profile(stage, cell):
+    side = cell.sides[POSTERN]
+    if not hasattr(side, "profile"):
+        return
+    tell(f"{cell.key}: a bar is missed, profiling")
+    try:
+        cell.profile = side.profile(stage.lab.folder / f"{cell.key}.perf")
+    except FAILURES as error:
+        tell(f"{cell.key}: no profile: {error}")
 
 
 def revive(stage):
     """After a failure: whoever is gone comes back, for the next cell."""
     for engine in stage.engines():
         if engine.has_ended():
-            engine.restart()
+            try:
+                engine.restart()
+            except FAILURES as error:
+                tell(f"{engine.name} does not start again: {error}")
 
 
 def parse():
     parser = argparse.ArgumentParser(description="Measures what postern costs, beside peers.")
-    parser.add_argument("--rounds", type=int, help="5; quick: 1")
-    parser.add_argument("--connections", type=int, help="of a round, for each side: 400; quick: 120")
+    parser.add_argument("--rounds", type=int, help=f"{WHOLE.rounds}; quick: {QUICK.rounds}")
+    parser.add_argument("--connections", type=int,
+        help=f"of a round, for each side: {WHOLE.connections}; quick: {QUICK.connections}")
     parser.add_argument("--quick", action="store_true", help="a rehearsal, of some minutes")
-    parser.add_argument("--only", metavar="CELL", action="append", choices=CELLS, help="one cell; may be given again: "
-        + ", ".join(CELLS))
+    parser.add_argument("--only", metavar="CELL", action="append", choices=CELLS,
+        help=f"one cell; may be given again: {', '.join(CELLS)}")
     parser.add_argument("--profile", action="store_true", help="where a bar is missed, by perf")
     parser.add_argument("--page", metavar="FOLDER", type=pathlib.Path,
         help="where performance.md and .svg go; doc, unless the run is quick or of some cells only")
     options = parser.parse_args()
-    options.rounds = options.rounds or (1 if options.quick else 5)
-    options.connections = options.connections or (120 if options.quick else 400)
-    if options.rounds < 1 or options.connections < 20:
+    default = QUICK if options.quick else WHOLE
+    options.size = dataclasses.replace(default, rounds=options.rounds or default.rounds,
+        connections=options.connections or default.connections)
+    if options.size.rounds < 1 or options.size.connections < 20:
         parser.error("one round and twenty connections are the least")
     if not options.page and not options.quick and not options.only:
         options.page = DOC
@@ -104,17 +121,16 @@ def main():
 
     tell("starting servers and engines")
     stage = Stage(choose_cores())
-    cells = [CELLS[key](stage, options.connections) for key in options.only or CELLS]
+    cells = [CELLS[key](stage, options.size) for key in options.only or CELLS]
     for cell in cells:
         measure(stage, cell, options)
-    stage.close()
 
-    facts = page.Facts(options.rounds, options.connections, time.monotonic() - began, load_average)
+    facts = page.Facts(options.size.rounds, options.size.connections, time.monotonic() - began, load_average)
     print(page.plain(cells))
     if options.page:
         (options.page / "performance.md").write_text(page.markdown(stage, cells, facts))
         (options.page / "performance.svg").write_text(plot.svg(cells))
-    sys.exit(1 if any(cell.failed for cell in cells) else 0)
+    sys.exit(1 if any(cell.failed or cell.impossible for cell in cells) else 0)
 
 
 if __name__ == "__main__":

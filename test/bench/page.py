@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page: nothing on it is written by hand."""
+
+import dataclasses
+import datetime
+import itertools
+import os
+import pathlib
+import platform
+import re
+import statistics
+
+import sides
+from clocks import QUIET, said
+from engines import POSTERN
+from stage import BULK
+
+HEAD = ("figure", "unit", "postern", "beside", "its figure", "ratio", "bar", "target", "")
+
+
+@dataclasses.dataclass
+class Facts:
+    rounds: int
+    connections: int
+    seconds: float
+    load_average: float
+
+
+def digits(number):
+    """Three that count; none behind the point that are not there."""
+    if abs(number) < 0.0005:
+        return "0"
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
+def figure(numbers):
+    least, most = digits(min(numbers)), digits(max(numbers))
+    middle = digits(statistics.median(numbers))
+    return middle if least == most else f"{middle} ({least} to {most})"
+
+
+def one_line(row):
+    figures = (f"{name} {figure(numbers)}" for name, numbers in row.figures.items())
+    return "; ".join((f"{row.what}, {row.unit}", *figures))
+
+
+def limit(number, bar):
+    if number is None:
+        return "-"
+    return digits(number) if bar.against is None else f"{number:.2f}"
+
+
+def lines_of(cell, row):
+    if cell.failed or POSTERN not in row.figures:
+        yield row.what, row.unit, "failed", "-", "-", "-", "-", "-", f"**failed**: {cell.failed}"
+        return
+    first = row.what, row.unit, figure(row.figures[POSTERN])
+    for bar in row.bars:
+        limits = limit(bar.most, bar), limit(bar.target, bar)
+        if bar.against is None:
+            yield *first, "-", "-", "-", *limits, bar.verdict(row)
+        elif bar.against in cell.impossible:
+            yield *first, bar.against, "-", "-", *limits, f"**failed**: {cell.impossible[bar.against]}"
+        else:
+            yield (*first, bar.against, figure(row.figures[bar.against]), f"{bar.value(row):.2f}", *limits,
+                bar.verdict(row))
+        first = "", "", ""
+
+
+def table_of(cells):
+    return [line for cell in cells for row in cell.rows for line in lines_of(cell, row)]
+
+
+def plain(cells):
+    table = [HEAD, *table_of(cells)]
+    widths = [max(map(len, column)) for column in zip(*table)]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in table]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def markdown_table(head, lines):
+    rows = [f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |" for line in (head, *lines)]
+    return [rows[0], "|---" * len(head) + "|", *rows[1:], ""]
+
+
+def seen_of(cells):
+    """(cell, name of the side, what its load saw) of those that have seen something."""
+    for cell in cells:
+        for name, side in cell.sides.items():
+            if getattr(side, "seen", None) and side.seen.connections:
+                yield cell, name, side.seen
+
+
+def legs(cells):
+    found = {}
+    for _, name, seen in seen_of(cells):
+        found.setdefault(name, set()).update(seen.legs)
+    return [f"- {name}: {'; '.join(sorted(legs))}" for name, legs in found.items() if name != sides.FULL]
+
+
+def resumed(cells):
+    lines = [(cell.rows[0].what, name, *(f"{seen.resumed[leg]} of {seen.connections}" for leg in ("client", "server")))
+        for cell, name, seen in seen_of(cells) if cell.key.startswith("resumed")]
+    if not lines:
+        return []
+    return ["## What was resumed", "",
+        "The client offers the session of the connection before; four connections of each round have none to offer. "
+        "This server would resume too: each engine does what it does. A figure of an engine that resumed nothing is "
+        "that of full handshakes.", "",
+        *markdown_table(("cell", "engine", "resumed with the client", "resumed with the server"), lines)]
+
+
+def latency(cells):
+    for cell in cells:
+        if cell.key != "latency" or cell.failed:
+            continue
+        direct = ", ".join(f"{row.what.rpartition(' ')[2]} {figure(row.figures[sides.DIRECT])}" for row in cell.rows)
+        phases = cell.sides[POSTERN].phases
+        rows = [(phase, *(f"{rank / 1000:.2f}" for rank in sides.percentiles(numbers)))
+            for phase, numbers in phases.items()]
+        return ["## What the latency consists of", "",
+            "From `connect` to the head of the answer, one connection at a time. Without an engine, at a port that "
+            f"is not diverted, it is, in ms: {direct}. Of what postern adds, by its own log:", "",
+            *markdown_table(("phase", "p50 ms", "p99 ms"), rows)]
+    return []
+
+
+def share(entry):
+    return (f"{entry[0]:.1f}", f"`{entry[1]}`") if entry else ("", "")
+
+
+def profiles(cells):
+    text = []
+    for cell in cells:
+        if not cell.profile:
+            continue
+        libraries, workers, ours = cell.profile
+        text += [f"### {cell.rows[0].what}", "",
+            "By library: " + "; ".join(f"{what} {percent:.0f} %" for percent, what in libraries) + ".", "",
+            *markdown_table(("%", "at work", "%", "on behalf of"), [
+                (*share(worker), *share(caller)) for worker, caller in itertools.zip_longest(workers, ours)])]
+    if not text:
+        return []
+    return ["## Where a bar is missed", "",
+        "Where postern's time goes there, in samples by perf: the functions at work, and beside them the functions of "
+        "its own that any are at work for.", "", *text]
+
+
+def versions(stage):
+    return "; ".join((*(engine.version() for engine in (stage.postern, stage.bridging, stage.sslsplit, stage.nginx)),
+        said("openssl", "version"), f"Python {platform.python_version()}"))
+
+
+def method(stage, facts):
+    models = re.findall(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    kernel = platform.release().partition("-")[0]  # the rest names the machine's maker
+    return [
+        f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, {facts.seconds / 60:.0f} minutes; "
+            f"load average of the machine before: {facts.load_average:.2f}.",
+        f"{os.cpu_count()} x {models[0] if models else platform.machine()}; Linux {kernel}; "
+            f"{platform.freedesktop_os_release()['PRETTY_NAME']}.",
+        f"{versions(stage)}.",
+        f"Median of {facts.rounds} round{'s' if facts.rounds > 1 else ''} (least to most), taken by turns: postern, "
+            "peer, postern, peer. The ratio is the median of the rounds' ratios: below 1, postern needs less.",
+        "Figures move with the machine; ratios of one run are what counts.",
+        "CPU time of all of an engine's processes (postern: supervisor, engine, gate, certgen), user and system, all "
+            f"threads, until it is quiet ({QUIET:g} s without work) after the load. All engines on one processor; "
+            "clients and servers on another; three network namespaces, TPROXY, IPv4.",
+        f"{facts.connections} connections a round, 4 at a time, each with one small request; AES-128-GCM and X25519 "
+            "on both legs, full handshakes on both unless the row says otherwise. Each connection is checked for that.",
+        f"GB: 10^9 bytes, one download of {BULK >> 20} MiB a round. Memory: growth of the proportional set of all "
+            "processes, from a fresh start; the kernel's memory is not in it.",
+        "HAProxy that intercepts: `generate-certificates`, a leaf from the server name alone, the server's chain and "
+            "name verified. sslsplit verifies nothing. HAProxy that passes: by server name, `splice-auto` for "
+            "connections, always splicing for GB. nginx: `ssl_preread`. Each engine logs a line for a connection.",
+        "Floor: a relay that does only what no interception can do without: the primitives of both handshakes, and "
+            "the socket calls; `test/bench/floor.c` says which.",
+        "Passed by the kernel: a rule with the server's address. What the engine does anyway in such a time is taken "
+            "off; less than 1 us, and than 5 ms for a GB, counts as nothing.",
+        "A bar is what postern has to reach, a target what it aims at beyond that. Rows without are for comparison.",
+    ]
+
+
+def markdown(stage, cells, facts):
+    return "\n".join([
+        "# What postern costs", "",
+        "Written by `./dev bench`. The method is below.", "",
+        "![Ratios to the peers](performance.svg)", "",
+        *markdown_table(HEAD, table_of(cells)),
+        *profiles(cells),
+        *resumed(cells),
+        *latency(cells),
+        "## Method", "",
+        *(f"- {line}" for line in method(stage, facts)), "",
+        "## What was seen on the legs", "",
+        *legs(cells), ""])
