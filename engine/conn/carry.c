@@ -144,9 +144,9 @@ enum conn_state carry_splice(struct conn *c)
 		bool from_client = way == TO_SERVER;
 		int error = 0;
 
-		results[way] =
-			splice_move(&c->splice[way], pool, from_client ? &c->client : &c->server,
-				    from_client ? &c->server : &c->client, &error);
+		results[way] = splice_move(
+			&c->splice[way], pool, from_client ? &c->client : &c->server,
+			from_client ? &c->server : &c->client, c->worker->scratch, &error);
 		if (results[way] == SPLICE_READ_ERROR)
 			return splice_failed(c, from_client, error);
 		if (results[way] == SPLICE_WRITE_ERROR)

@@ -9,6 +9,8 @@
 enum {
 	SHARE = 16,        /* pipes one direction may move before others have their turn */
 	CHUNK = 64 * 1024, /* a pipe's default size; more was measured to give nothing */
+	/* From here on it is no handshake any more, and no small request. */
+	COPIED_FIRST = 32 * 1024,
 };
 
 static void pipe_close(struct pipe *pipe)
@@ -78,16 +80,22 @@ static ssize_t move(int from, int to, size_t n, bool *ready)
  * The pipe is filled only when it is empty. So a splice into it can never find it full, and EAGAIN
  * always speaks of the socket.
  */
+/* How much of n bytes may be read. */
+static size_t allowed(const struct splice *splice, size_t n)
+{
+	uint64_t left = splice->limit - splice->bytes;
+
+	return splice->is_limited && left < n ? (size_t)left : n;
+}
+
 static enum splice_result fill(struct splice *splice, struct pipe_pool *pool, struct sock *from,
 			       int *ret_errno)
 {
-	size_t n = CHUNK;
+	size_t n = allowed(splice, CHUNK);
 	ssize_t r;
 
 	if (splice->in_pipe > 0 || splice->is_ended || !from->readable)
 		return SPLICE_WAIT;
-	if (splice->is_limited && splice->limit - splice->bytes < n)
-		n = (size_t)(splice->limit - splice->bytes);
 	if (n == 0)
 		return SPLICE_WAIT;
 	if (!pipe_borrow(splice, pool))
@@ -119,6 +127,48 @@ static enum splice_result drain(struct splice *splice, struct sock *to, int *ret
 	return SPLICE_AGAIN;
 }
 
+/* What could not be written goes on by the pipe, which is empty and so has room for it. */
+static enum splice_result keep(struct splice *splice, struct pipe_pool *pool, const uint8_t *bytes,
+			       size_t n)
+{
+	if (!pipe_borrow(splice, pool) || write(splice->pipe.write, bytes, n) != (ssize_t)n)
+		return SPLICE_NO_PIPE;
+	splice->in_pipe = n;
+	return SPLICE_WAIT;
+}
+
+/*
+ * Copies once. SPLICE_AGAIN: there may be more. A read that is short has emptied the socket; what
+ * comes later raises its flag again, but not a FIN that is there already.
+ */
+static enum splice_result copy(struct splice *splice, struct pipe_pool *pool, struct sock *from,
+			       struct sock *to, uint8_t *scratch, int *ret_errno)
+{
+	size_t most = allowed(splice, SPLICE_SCRATCH);
+	ssize_t n = most > 0 ? sock_recv(from, scratch, most) : -EAGAIN;
+	ssize_t sent;
+
+	if (n == -EAGAIN)
+		return SPLICE_WAIT;
+	if (n < 0) {
+		*ret_errno = (int)-n;
+		return SPLICE_READ_ERROR;
+	}
+	splice->is_ended = n == 0;
+	if (n == 0)
+		return SPLICE_WAIT;
+	if ((size_t)n < most && !from->ended)
+		from->readable = false;
+	sent = sock_send(to, scratch, (size_t)n);
+	if (sent < 0 && sent != -EAGAIN) {
+		*ret_errno = (int)-sent;
+		return SPLICE_WRITE_ERROR;
+	}
+	sent = sent > 0 ? sent : 0;
+	splice->bytes += (uint64_t)sent;
+	return sent == n ? SPLICE_AGAIN : keep(splice, pool, scratch + sent, (size_t)(n - sent));
+}
+
 static enum splice_result finish(struct splice *splice, struct sock *to)
 {
 	if (!splice->is_ended)
@@ -130,10 +180,23 @@ static enum splice_result finish(struct splice *splice, struct sock *to)
 }
 
 enum splice_result splice_move(struct splice *splice, struct pipe_pool *pool, struct sock *from,
-			       struct sock *to, int *ret_errno)
+			       struct sock *to, uint8_t *scratch, int *ret_errno)
 {
 	for (unsigned i = 0; i < SHARE; i++) {
-		enum splice_result result = fill(splice, pool, from, ret_errno);
+		enum splice_result result;
+
+		if (splice->bytes < COPIED_FIRST && splice->in_pipe == 0 && !splice->is_ended) {
+			result = copy(splice, pool, from, to, scratch, ret_errno);
+			if (result == SPLICE_AGAIN)
+				continue;
+			if (result != SPLICE_WAIT)
+				return result;
+			if (splice->in_pipe == 0) {
+				pipe_return(splice, pool);
+				return finish(splice, to);
+			}
+		}
+		result = fill(splice, pool, from, ret_errno);
 
 		if (result != SPLICE_WAIT)
 			return result;

@@ -23,6 +23,7 @@ static struct splice splices[2];
 static struct pipe_pool pool;
 static unsigned open_before;
 static uint8_t block[256 * 1024];
+static uint8_t scratch[SPLICE_SCRATCH];
 
 static int setup(void **state)
 {
@@ -65,7 +66,7 @@ static enum splice_result move(unsigned way, int *ret_errno)
 {
 	socks_raise(&inner[0]);
 	socks_raise(&inner[1]);
-	return splice_move(&splices[way], &pool, &inner[way], &inner[!way], ret_errno);
+	return splice_move(&splices[way], &pool, &inner[way], &inner[!way], scratch, ret_errno);
 }
 
 /* Sends as much of n bytes as fits, from a position of the endless repetition of the block. */
@@ -140,10 +141,19 @@ static void test_idle(void **state)
 	assert_int_equal(move(TO_SERVER, &error), SPLICE_WAIT);
 	assert_false(splices[TO_SERVER].has_pipe);
 	assert_int_equal(splices[TO_SERVER].bytes, 100);
-	assert_int_equal(pool.n, 1);
+	assert_int_equal(pool.n, 0); /* copied */
 	socks_await(server);
 	assert_false(check(server, &got));
 	assert_int_equal(got, 100);
+	splices[TO_SERVER].bytes += 1 << 20; /* its beginning is over */
+	assert_int_equal(feed(client, 100, 100), 100);
+	socks_await(inner[0].fd);
+	assert_int_equal(move(TO_SERVER, &error), SPLICE_WAIT);
+	assert_false(splices[TO_SERVER].has_pipe);
+	assert_int_equal(pool.n, 1);
+	socks_await(server);
+	assert_false(check(server, &got));
+	assert_int_equal(got, 200);
 	assert_false(splices[TO_SERVER].is_ended || splices[TO_SERVER].is_shut);
 }
 
@@ -251,6 +261,7 @@ static void test_write_error(void **state)
 	int error = 0;
 
 	(void)state;
+	splices[TO_SERVER].bytes = 1 << 20;
 	reset(&server);
 	socks_await(inner[1].fd);
 	while (result == SPLICE_WAIT || result == SPLICE_AGAIN) {
@@ -265,7 +276,6 @@ static void test_write_error(void **state)
 	assert_int_equal(pool.n, 0);
 }
 
-/* More pipes in use than the pool keeps: those beyond are closed, none is lost. */
 /* What is not allowed stays in the socket. */
 static void test_limit(void **state)
 {
@@ -288,6 +298,7 @@ static void test_limit(void **state)
 	assert_int_equal(got, 1000);
 }
 
+/* More pipes in use than the pool keeps: those beyond are closed, none is lost. */
 static void test_pool(void **state)
 {
 	static struct splice many[SPARE_MAX + 4];
@@ -303,7 +314,8 @@ static void test_pool(void **state)
 		/* Unwritable, so that each keeps its pipe. */
 		assert_int_equal(feed(client, 0, 10), 10);
 		socks_await(inner[0].fd);
-		assert_int_equal(splice_move(&many[i], &pool, &from, &to, &error), SPLICE_WAIT);
+		assert_int_equal(splice_move(&many[i], &pool, &from, &to, scratch, &error),
+				 SPLICE_WAIT);
 		assert_true(many[i].has_pipe);
 	}
 	assert_int_equal(socks_count_open(), before + 2 * N_OF(many));
@@ -312,7 +324,8 @@ static void test_pool(void **state)
 		struct sock to = { .fd = inner[1].fd, .writable = true };
 		int error = 0;
 
-		assert_int_equal(splice_move(&many[i], &pool, &from, &to, &error), SPLICE_WAIT);
+		assert_int_equal(splice_move(&many[i], &pool, &from, &to, scratch, &error),
+				 SPLICE_WAIT);
 		assert_false(many[i].has_pipe);
 	}
 	assert_int_equal(pool.n, SPARE_MAX);
