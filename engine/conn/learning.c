@@ -208,7 +208,7 @@ bool learning_note_sight(struct conn *c, const struct learning_sight *sight)
 	if (!c->judgement || !c->judgement->is_read)
 		return false;
 	fill(c, sight, &c->judgement->leaf, &entry);
-	memcpy(entry.server_key, c->judgement->key_sha256, sizeof(entry.server_key));
+	memcpy(entry.server_key, c->judgement->leaf.key_sha256, sizeof(entry.server_key));
 	note = learned_note(learned_of(c), &entry, &c->client_addr,
 			    has_wildcard(&c->judgement->leaf, entry.host), &before);
 	report_learned(c, note, &entry, &before);
@@ -248,7 +248,7 @@ bool learning_is_known_key(const struct conn *c)
 
 	return memcmp(c->known_key, none, sizeof(none)) == 0 ||
 	       (c->judgement && c->judgement->is_read &&
-		memcmp(c->known_key, c->judgement->key_sha256, LEARN_DIGEST) == 0);
+		memcmp(c->known_key, c->judgement->leaf.key_sha256, LEARN_DIGEST) == 0);
 }
 
 void learning_forget(struct conn *c)

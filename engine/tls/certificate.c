@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -103,6 +104,33 @@ static void read_sans(const X509 *x509, struct certificate *certificate)
 	GENERAL_NAMES_free(names);
 }
 
+void certificate_digest(struct der der, uint8_t ret_digest[32])
+{
+	if (!EVP_Digest(der.bytes, der.n, ret_digest, NULL, EVP_sha256(), NULL))
+		memset(ret_digest, 0, 32);
+}
+
+static bool key_digest(const X509 *x509, uint8_t ret_digest[32])
+{
+	unsigned char *key = NULL;
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &key);
+
+	if (n > 0)
+		certificate_digest((struct der){ .bytes = key, .n = (size_t)n }, ret_digest);
+	OPENSSL_free(key);
+	return n > 0;
+}
+
+int certificate_key_digest(struct der der, uint8_t ret_digest[32])
+{
+	const unsigned char *at = der.bytes;
+	X509 *x509 = d2i_X509(NULL, &at, (long)der.n);
+	bool is_read = x509 && key_digest(x509, ret_digest);
+
+	X509_free(x509);
+	return is_read ? 0 : -EBADMSG;
+}
+
 int certificate_read(struct der der, struct certificate *ret_certificate)
 {
 	const uint8_t *at = der.bytes;
@@ -123,39 +151,7 @@ int certificate_read(struct der der, struct certificate *ret_certificate)
 	time_text(X509_get0_notBefore(x509), ret_certificate->not_before);
 	time_text(X509_get0_notAfter(x509), ret_certificate->not_after);
 	read_sans(x509, ret_certificate);
+	(void)key_digest(x509, ret_certificate->key_sha256);
 	X509_free(x509);
 	return 0;
-}
-
-bool certificate_outlives(struct der der, unsigned seconds)
-{
-	const uint8_t *at = der.bytes;
-	X509 *x509 = d2i_X509(NULL, &at, (long)der.n);
-	time_t then = time(NULL) + (time_t)seconds;
-	bool outlives = x509 && X509_cmp_time(X509_get0_notAfter(x509), &then) > 0;
-
-	X509_free(x509);
-	return outlives;
-}
-
-void certificate_digest(struct der der, uint8_t ret_digest[32])
-{
-	if (!EVP_Digest(der.bytes, der.n, ret_digest, NULL, EVP_sha256(), NULL))
-		memset(ret_digest, 0, 32);
-}
-
-int certificate_key_digest(struct der der, uint8_t ret_digest[32])
-{
-	const unsigned char *at = der.bytes;
-	X509 *certificate = d2i_X509(NULL, &at, (long)der.n);
-	unsigned char *key = NULL;
-	int n = -1;
-
-	if (certificate)
-		n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key);
-	if (n > 0)
-		certificate_digest((struct der){ .bytes = key, .n = (size_t)n }, ret_digest);
-	OPENSSL_free(key);
-	X509_free(certificate);
-	return n > 0 ? 0 : -EBADMSG;
 }

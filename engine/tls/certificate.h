@@ -2,7 +2,6 @@
 #ifndef POSTERN_TLS_CERTIFICATE_H
 #define POSTERN_TLS_CERTIFICATE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,15 +27,13 @@ struct certificate {
 	char fingerprint[CERTIFICATE_SHA256_SIZE];
 	char not_before[CERTIFICATE_TIME_SIZE]; /* "" when unreadable */
 	char not_after[CERTIFICATE_TIME_SIZE];
-	unsigned n_sans; /* in the certificate; at most CERTIFICATE_SANS_MAX kept */
+	uint8_t key_sha256[32]; /* of the SubjectPublicKeyInfo; zero when it cannot be had */
+	unsigned n_sans;        /* in the certificate; at most CERTIFICATE_SANS_MAX kept */
 	char sans[CERTIFICATE_SANS_MAX][CERTIFICATE_SAN_SIZE];
 };
 
 /* 0; -EBADMSG when it does not parse; -ENOMEM. */
 int certificate_read(struct der der, struct certificate *ret_certificate);
-
-/* It parses, and will be valid for so long. */
-bool certificate_outlives(struct der der, unsigned seconds);
 
 /* SHA-256 of the SubjectPublicKeyInfo (RFC 5280). 0; -EBADMSG when it does not parse. */
 int certificate_key_digest(struct der der, uint8_t ret_digest[32]);

@@ -108,10 +108,13 @@ static bool keep_leaf(struct judgement *judgement, const struct der *chain, unsi
 	return true;
 }
 
+/* *ret_life: ms that it is good for. */
 static struct judgement *judgement_new(const struct trust *trust, const struct der *chain,
-				       unsigned n, const char *host, const union addr *server)
+				       unsigned n, const char *host, const union addr *server,
+				       uint64_t *ret_life)
 {
 	struct judgement *judgement = calloc(1, sizeof(*judgement));
+	uint64_t left = 0;
 
 	if (!judgement)
 		return NULL;
@@ -120,21 +123,13 @@ static struct judgement *judgement_new(const struct trust *trust, const struct d
 		free(judgement);
 		return NULL;
 	}
-	judgement->verdict = verify_chain(trust, chain, n, host, server, judgement->detail);
-	judgement->is_read = n > 0 && certificate_read(chain[0], &judgement->leaf) == 0 &&
-			     certificate_key_digest(chain[0], judgement->key_sha256) == 0;
-	return judgement;
-}
-
-/* It is good for this long: 0 when a certificate of the chain ends before that. */
-static uint64_t life_of(const struct judgement *judgement, const struct der *chain, unsigned n)
-{
+	judgement->verdict = verify_chain(trust, chain, n, host, server, &left, judgement->detail);
+	judgement->is_read = n > 0 && certificate_read(chain[0], &judgement->leaf) == 0;
 	if (judgement->verdict != VERIFY_OK)
-		return JUDGE_LIFE_BAD_MS;
-	for (unsigned i = 0; i < n; i++)
-		if (!certificate_outlives(chain[i], JUDGE_LIFE_MS / 1000))
-			return 0;
-	return JUDGE_LIFE_MS;
+		*ret_life = JUDGE_LIFE_BAD_MS;
+	else
+		*ret_life = left < JUDGE_LIFE_MS / 1000 ? 0 : JUDGE_LIFE_MS;
+	return judgement;
 }
 
 static void remember(struct judge *judge, const uint8_t key[DIGEST], struct judgement *judgement,
@@ -189,13 +184,12 @@ struct judgement *judge_chain(struct judge *judge, const struct trust *trust,
 	uint8_t key[DIGEST];
 	bool has_key = make_key(judge, trust, chain, n, host, server, key);
 	struct judgement *judgement = has_key ? recall(judge, key, now) : NULL;
-	uint64_t life;
+	uint64_t life = 0;
 
 	if (judgement)
 		return judgement;
-	judgement = judgement_new(trust, chain, n, host, server);
-	life = judgement && has_key ? life_of(judgement, chain, n) : 0;
-	if (life > 0)
+	judgement = judgement_new(trust, chain, n, host, server, &life);
+	if (judgement && has_key && life > 0)
 		remember(judge, key, judgement, now + life);
 	return judgement;
 }

@@ -21,7 +21,6 @@ struct judgement {
 	char detail[VERIFY_DETAIL_SIZE]; /* as of verify_chain() */
 	struct der der;                  /* the leaf; owned */
 	bool is_read;                    /* it was; the rest is zero otherwise */
-	uint8_t key_sha256[32];          /* of its SubjectPublicKeyInfo */
 	struct certificate leaf;
 };
 

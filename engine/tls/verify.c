@@ -143,8 +143,29 @@ static enum verify_result verify(X509_STORE_CTX *context, char ret_detail[VERIFY
 	return error == X509_V_OK ? VERIFY_INVALID : result_of(error);
 }
 
+static uint64_t seconds_left(X509_STORE_CTX *context)
+{
+	STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(context);
+	uint64_t left = UINT64_MAX;
+
+	for (int i = 0; i < sk_X509_num(path); i++) {
+		int days = 0, seconds = 0;
+		int64_t own;
+
+		if (!ASN1_TIME_diff(&days, &seconds, NULL,
+				    X509_get0_notAfter(sk_X509_value(path, i))))
+			return 0;
+		own = (int64_t)days * 86400 + seconds;
+		if (own < 0)
+			return 0;
+		if ((uint64_t)own < left)
+			left = (uint64_t)own;
+	}
+	return left;
+}
+
 enum verify_result verify_chain(const struct trust *trust, const struct der *chain, unsigned n,
-				const char *host, const union addr *server,
+				const char *host, const union addr *server, uint64_t *ret_left,
 				char ret_detail[VERIFY_DETAIL_SIZE])
 {
 	const uint8_t *at = n > 0 ? chain[0].bytes : NULL;
@@ -158,6 +179,8 @@ enum verify_result verify_chain(const struct trust *trust, const struct der *cha
 	    set_purpose(context, host, server)) {
 		ret_detail[0] = '\0';
 		result = verify(context, ret_detail);
+		if (ret_left && result == VERIFY_OK)
+			*ret_left = seconds_left(context);
 	}
 	X509_STORE_CTX_free(context);
 	sk_X509_pop_free(others, X509_free);

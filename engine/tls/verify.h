@@ -44,10 +44,11 @@ enum {
 
 /*
  * Judges the chain for a TLS server of that name; without one ("") for its address. *ret_detail
- * says in words what is wrong and with which certificate; "" when nothing is.
+ * says in words what is wrong and with which certificate; "" when nothing is. *ret_left, if asked
+ * for and the result is VERIFY_OK: the seconds until the first certificate of the path ends.
  */
 enum verify_result verify_chain(const struct trust *trust, const struct der *chain, unsigned n,
-				const char *host, const union addr *server,
+				const char *host, const union addr *server, uint64_t *ret_left,
 				char ret_detail[VERIFY_DETAIL_SIZE]);
 
 #endif
