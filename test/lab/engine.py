@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """posternd in a lab: its configuration, its processes, its connection log."""
 
+import collections
 import json
 import os
 import pathlib
@@ -209,7 +210,11 @@ class Engine:
             self._read_log()
             return len(self._unclaimed) >= count
 
-        wait_until(claim, f"{count} log lines", seconds)
+        try:
+            wait_until(claim, f"{count} log lines", seconds)
+        except TimeoutError as error:
+            ends = collections.Counter((line["reason"], line["end"]) for line in self._unclaimed)
+            raise TimeoutError(f"{error}, but {len(self._unclaimed)}: {dict(ends)}") from error
         lines, self._unclaimed[:count] = self._unclaimed[:count], []
         return lines
 

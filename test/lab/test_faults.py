@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that can go wrong on the way of a connection: each has its reason and its end, in time."""
 
+import collections
 import contextlib
 import functools
 import os
@@ -301,9 +302,10 @@ class Faults(LabTest):
     def test_nothing_is_left_of_thousands(self):
         def visit(count):
             for host in ("plain.example", "any.pass.example"):
-                self.lab.client.run("curl", "-sS", "-4", "--http1.1", "--cacert", self.lab.folder / "trusted.pem", "-H",
+                done = self.lab.client.run("curl", "-sS", "-w", "%{exitcode}\n", "-4", "--http1.1", "--cacert", self.lab.folder / "trusted.pem", "-H",
                     "Connection: close", "-o", "/dev/null", "--parallel", "--parallel-max", 20,
                     f"https://{host}/?[1-{count}]", timeout=120)
+                self.assertEqual(collections.Counter(done.stdout.split()), {"0": count})
             for number in range(count):
                 end = self.lab.client.connect(self.address("plain.example"))
                 wire.reset(end) if number % 2 else end.close()
