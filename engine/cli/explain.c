@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/learned.h"
+#include "policy/asked.h"
 #include "policy/reason.h"
 
 struct explanation {
@@ -19,6 +20,13 @@ struct explanation {
 	struct entry entry;
 	const char *fate, *because;
 };
+
+static enum asked asked_of(enum learn_class class)
+{
+	if (class == LEARN_UNUSED)
+		return ASKED_UNUSED;
+	return class == LEARN_REQUIRED || class == LEARN_LATE ? ASKED_REQUIRED : ASKED_ANYHOW;
+}
 
 static void conclude(struct explanation *e, const struct config *config)
 {
@@ -35,10 +43,13 @@ static void conclude(struct explanation *e, const struct config *config)
 		e->because = "what was learned awaits approval";
 	else if (e->entry.state == LEARN_FORBIDDEN)
 		e->because = "the operator forbids that it passes for its request";
-	else if (entry_has_asked(&e->entry) &&
-		 config->client_certificate.requested == ACTION_PASS) {
-		e->fate = "pass";
-		e->because = "the server asks for client certificates";
+	else if (entry_has_asked(&e->entry)) {
+		enum action action = asked_action(config, asked_of(e->entry.class));
+
+		e->fate = action_text(action);
+		e->because = action == ACTION_INTERCEPT
+				     ? "the server asks for client certificates, and gets none"
+				     : "the server asks for client certificates";
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "conn/report.h"
 #include "conn/worker.h"
+#include "policy/asked.h"
 #include "policy/authorities.h"
 #include "tls/certificate.h"
 #include "tls/upstream.h"
@@ -20,38 +21,21 @@ static struct learned *learned_of(const struct conn *c)
 	return c->worker->engine->learned;
 }
 
-static enum action outcome_action(const struct conn *c, enum on_outcome on_outcome)
-{
-	switch (on_outcome) {
-	case ON_OUTCOME_AS_REQUESTED:
-		break;
-	case ON_OUTCOME_PASS:
-		return ACTION_PASS;
-	case ON_OUTCOME_INTERCEPT:
-		return ACTION_INTERCEPT;
-	case ON_OUTCOME_BLOCK:
-		return ACTION_BLOCK;
-	}
-	return config_of(c)->client_certificate.requested;
-}
-
 enum action learning_action(const struct conn *c, enum learn_class class)
 {
-	const struct config *config = config_of(c);
-
 	switch (class) {
 	case LEARN_UNUSED:
-		return outcome_action(c, config->client_certificate.unused);
+		return asked_action(config_of(c), ASKED_UNUSED);
 	case LEARN_REQUIRED:
 	case LEARN_LATE: /* nobody asks in the midst of a session for what he can do without */
-		return outcome_action(c, config->client_certificate.required);
+		return asked_action(config_of(c), ASKED_REQUIRED);
 	case LEARN_ASKED:
 	case LEARN_REQUESTED:
 	case LEARN_NOTHING:
 	case LEARN_N_CLASSES:
 		break;
 	}
-	return config->client_certificate.requested;
+	return asked_action(config_of(c), ASKED_ANYHOW);
 }
 
 enum action learning_action_now(const struct conn *c)
