@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "net/told.h"
 
@@ -18,6 +19,14 @@ int settings_new(struct config *config, struct settings **ret_settings,
 		snprintf(ret_error->text, sizeof(ret_error->text), "upstream.trust_store: %s: %s",
 			 config->upstream.trust_store,
 			 r == -EINVAL ? "no certificates in it" : strerror(-r));
+		free(settings);
+		return r;
+	}
+	if (getrandom(&settings->generation, sizeof(settings->generation), 0) < 0) {
+		r = -errno;
+		snprintf(ret_error->text, sizeof(ret_error->text), "random numbers: %s",
+			 strerror(errno));
+		trust_free(settings->trust);
 		free(settings);
 		return r;
 	}

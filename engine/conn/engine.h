@@ -13,6 +13,7 @@
 #include "policy/config.h"
 #include "tap/json.h"
 #include "tls/leaf.h"
+#include "tls/tickets.h"
 #include "tls/verify.h"
 
 /*
@@ -22,6 +23,7 @@ struct settings {
 	atomic_uint n_refs;
 	struct config *config; /* owned */
 	struct trust *trust;   /* owned */
+	uint64_t generation;   /* random: nobody has to count */
 };
 
 /* Takes the configuration over; it stays the caller's when this fails. 0 or -errno, with text. */
@@ -37,6 +39,7 @@ struct engine {
 	struct pinned *pinned;
 	struct json_log *log;
 	struct leaf_keys *leaf_keys;
+	struct tickets *tickets;
 	struct status *status; /* shared with the other processes */
 	struct redirects redirects;
 	int gate_line; /* for told_send(); -1: none */

@@ -197,8 +197,11 @@ static int begin_greeting(struct conn *c)
 	struct downstream_offer offer = { .hello = c->hello,
 					  .message = message,
 					  .upstream = &facts,
-					  .leaf = forged_leaf(c->forged) };
+					  .leaf = forged_leaf(c->forged),
+					  .generation = c->settings->generation };
 
+	if (config_of(c)->downstream.tickets)
+		offer.tickets = c->worker->engine->tickets;
 	fate_decide(c, FATE_INTERCEPT, c->reason);
 	if (sock_recv(&c->client, bytes, c->hello->wire_length) != (ssize_t)c->hello->wire_length)
 		return -ECONNRESET;

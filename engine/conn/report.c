@@ -108,6 +108,8 @@ static json_t *leg_of(const struct session *session)
 	if (facts.group != 0)
 		set_text(leg, "group", names_group(facts.group));
 	set_text(leg, "alpn", facts.alpn);
+	if (facts.is_resumed)
+		json_object_set_new(leg, "resumed", json_true());
 	if (session_alert(session) != 0)
 		set_text(leg, "alert", names_alert(session_alert(session)));
 	return leg;

@@ -89,8 +89,9 @@ static int prepare(struct running *run, struct config *config)
 	pinned = pinned_options(config);
 	engine->pinned = pinned_new(&pinned);
 	if (tls_init() < 0 || !engine->learned || !engine->exclusive || !engine->pinned ||
-	    !(engine->leaf_keys = leaf_keys_new())) {
-		log_error("cannot make the keys of the forged leaves");
+	    !(engine->leaf_keys = leaf_keys_new()) ||
+	    !(engine->tickets = tickets_new(clock_us() / 1000))) {
+		log_error("cannot make the keys of the forged leaves and of tickets");
 		return -ENOMEM;
 	}
 	return 0;
@@ -124,6 +125,7 @@ static void stop(struct running *run)
 		pthread_join(run->workers[i].thread, NULL);
 		worker_deinit(&run->workers[i]);
 	}
+	tickets_free(engine->tickets);
 	leaf_keys_free(engine->leaf_keys);
 	tls_deinit();
 	pinned_free(engine->pinned);
@@ -256,6 +258,7 @@ static void wait_for_end(struct running *run, int signals)
 
 	while (!is_drained(run)) {
 		tell(run);
+		tickets_rotate(run->engine.tickets, clock_us() / 1000);
 		if (poll(fds, 2, STATUS_BEAT_MS) < 0)
 			continue;
 		if ((fds[0].revents & POLLIN) && !on_signal(run, signals))

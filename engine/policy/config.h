@@ -66,6 +66,9 @@ struct config {
 		enum action unsupported; /* pass | block: the server speaks nothing we do */
 	} upstream;
 	struct {
+		bool tickets;
+	} downstream;
+	struct {
 		enum action requested; /* pass | intercept | block */
 		enum on_outcome required;
 		enum on_outcome unused;

@@ -47,6 +47,8 @@
 	  "the server's certificate does not verify")                                              \
 	X("upstream.unsupported", upstream.unsupported, pass_or_block, "pass",                     \
 	  "the server speaks nothing that the engine does")                                        \
+	X("downstream.tickets", downstream.tickets, boolean, "true",                               \
+	  "whether clients may resume their sessions with the engine")                             \
 	X("client_certificate.requested", client_certificate.requested, any_fate, "pass",          \
 	  "the server asks the client for a certificate")                                          \
 	X("client_certificate.required", client_certificate.required, on_outcome, "as-requested",  \

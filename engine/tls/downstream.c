@@ -3,6 +3,7 @@
 #include "tls/downstream.h"
 
 #include <errno.h>
+#include <mbedtls/sha256.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,74 @@ static void offer_suites(struct session *session, const struct downstream_offer 
 	mbedtls_ssl_conf_ciphersuites(&session->mbed->conf, session->mbed->suites);
 }
 
+/* --- what a ticket is bound to --- */
+
+enum { EXT_MAX_FRAGMENT_LENGTH = 1, EXT_ENCRYPT_THEN_MAC = 22, EXT_EXTENDED_MASTER_SECRET = 23 };
+
+static bool add(mbedtls_sha256_context *sha256, const void *bytes, size_t n)
+{
+	uint64_t length = n;
+
+	return mbedtls_sha256_update(sha256, (const uint8_t *)&length, sizeof(length)) == 0 &&
+	       mbedtls_sha256_update(sha256, bytes, n) == 0;
+}
+
+/* Without GREASE, which differs each time. */
+static bool add_list(mbedtls_sha256_context *sha256, const struct hello_list *list)
+{
+	uint16_t codes[HELLO_LIST_MAX];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < list->n; i++)
+		if (!hello_is_grease(list->at[i]))
+			codes[n++] = list->at[i];
+	return add(sha256, codes, n * sizeof(codes[0]));
+}
+
+/*
+ * The host, the policy, the leaf; and all that the choice of the suite depends on, so that a
+ * session is resumed only where a new one would be of the same kind. The library does not look: in
+ * TLS 1.2 it would resume with another suite (RFC 5246 section 7.4.1.3) or without the extended
+ * master secret (RFC 7627 section 5.3), in TLS 1.3 it would end the handshake.
+ */
+static bool make_binding(struct session *session, const struct downstream_offer *offer)
+{
+	const struct hello *hello = offer->hello;
+	const struct hello_list *extensions = &hello->extensions;
+	const bool kinds[] = { hello_offers(extensions, EXT_MAX_FRAGMENT_LENGTH),
+			       hello_offers(extensions, EXT_ENCRYPT_THEN_MAC),
+			       hello_offers(extensions, EXT_EXTENDED_MASTER_SECRET) };
+	mbedtls_sha256_context sha256;
+	bool is_made;
+
+	mbedtls_sha256_init(&sha256);
+	is_made = mbedtls_sha256_starts(&sha256, 0) == 0 &&
+		  add(&sha256, hello->host, strlen(hello->host)) &&
+		  add(&sha256, &offer->generation, sizeof(offer->generation)) &&
+		  add(&sha256, offer->leaf->digest, sizeof(offer->leaf->digest)) &&
+		  add(&sha256, &offer->upstream->version, sizeof(offer->upstream->version)) &&
+		  add(&sha256, session->mbed->suites, sizeof(session->mbed->suites)) &&
+		  add_list(&sha256, &hello->groups) &&
+		  add_list(&sha256, &hello->signature_algorithms) &&
+		  add(&sha256, kinds, sizeof(kinds)) &&
+		  mbedtls_sha256_finish(&sha256, session->mbed->tickets.binding) == 0;
+	mbedtls_sha256_free(&sha256);
+	return is_made;
+}
+
+/*
+ * In TLS 1.3 the library resumes only with a fresh key exchange (see mbedtls_config.h), gives one
+ * ticket for each connection, and says in it that no early data is taken.
+ */
+static void give_tickets(struct session *session, const struct downstream_offer *offer)
+{
+	if (!offer->tickets || !make_binding(session, offer))
+		return;
+	session->mbed->tickets.tickets = offer->tickets;
+	mbedtls_ssl_conf_session_tickets_cb(&session->mbed->conf, tickets_write, tickets_parse,
+					    &session->mbed->tickets);
+}
+
 static int configure(struct session *session, const struct downstream_offer *offer)
 {
 	mbedtls_ssl_config *conf = &session->mbed->conf;
@@ -72,6 +141,7 @@ static int configure(struct session *session, const struct downstream_offer *off
 	mbedtls_ssl_conf_max_tls_version(conf, version);
 	mbedtls_ssl_conf_cert_cb(conf, allow_early_data_to_be_skipped);
 	offer_suites(session, offer);
+	give_tickets(session, offer);
 	if (offer->upstream->alpn) {
 		snprintf(session->mbed->alpn_text, sizeof(session->mbed->alpn_text), "%s",
 			 offer->upstream->alpn);

@@ -5,10 +5,12 @@
 #include "tls/hello.h"
 #include "tls/leaf.h"
 #include "tls/session.h"
+#include "tls/tickets.h"
 
 /*
  * Our handshake with the client, in the server's place: with the version, the suite (TLS 1.3) and
- * the protocol that the server chose, and a forged leaf.
+ * the protocol that the server chose, and a forged leaf. It may be a resumed one: the server was
+ * asked and proved itself all the same, by a whole handshake of its own.
  */
 
 enum downstream_result {
@@ -30,6 +32,9 @@ struct downstream_offer {
 	size_t message_length;  /* at most DOWNSTREAM_HELLO_MAX */
 	const struct session_facts *upstream; /* borrowed during the call */
 	const struct leaf *leaf;              /* borrowed as long as the session lives */
+	/* The client may resume, and come back to it: borrowed as long. NULL: it may not. */
+	struct tickets *tickets;
+	uint64_t generation; /* of the policy: tickets of another one are worth nothing */
 };
 
 /* 0 or -ENOMEM. The hello's bytes were already taken off the socket. */

@@ -114,6 +114,8 @@ struct leaf *leaf_new(const struct leaf_keys *keys, enum leaf_key key, const uin
 			return NULL;
 		}
 	} while (reader_left(&r) > 0);
+	certificate_digest((struct der){ .bytes = leaf->chain.raw.p, .n = leaf->chain.raw.len },
+			   leaf->digest);
 	return leaf;
 }
 

@@ -81,6 +81,12 @@ void tls_thread_free(struct tls_thread *thread)
 
 /* --- the socket, as the library sees it --- */
 
+/* The library's own function says so, too, while a ticket of TLS 1.3 has yet to be sent. */
+static bool is_over(const struct session *session)
+{
+	return session->mbed->ssl.state == MBEDTLS_SSL_HANDSHAKE_OVER;
+}
+
 static int send_some(struct session *session, const uint8_t *bytes, size_t n)
 {
 	ssize_t r = sock_send(session->sock, bytes, n);
@@ -169,7 +175,7 @@ static int transmit(void *context, const unsigned char *bytes, size_t n)
 		session->is_request_seen = session->is_request_late = true;
 		return MBEDTLS_ERR_NET_SEND_FAILED;
 	}
-	if (mbedtls_ssl_is_handshake_over(&session->mbed->ssl) && !out)
+	if (is_over(session) && !out)
 		return send_some(session, bytes, n);
 	if (!out)
 		out = session->mbed->out = buffer_borrow(&session->thread->buffers);
@@ -479,11 +485,14 @@ enum mbed_step mbed_step(struct session *session)
 	int state = session->mbed->ssl.state;
 	int r;
 
-	if (mbedtls_ssl_is_handshake_over(&session->mbed->ssl)) {
+	if (is_over(session)) {
 		r = flush(session);
 		if (r == MBEDTLS_ERR_SSL_WANT_WRITE)
 			return MBED_STEP_WAIT;
-		return r == 0 ? MBED_STEP_OVER : step_failed(session, state, r);
+		if (r != 0)
+			return step_failed(session, state, r);
+		session->is_resumed = !session->has_certificate;
+		return MBED_STEP_OVER;
 	}
 	r = mbedtls_ssl_handshake_step(&session->mbed->ssl);
 	if (r == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE)
@@ -491,6 +500,8 @@ enum mbed_step mbed_step(struct session *session)
 	if (r != 0 && r != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
 		return step_failed(session, state, r);
 	note_group(session, state);
+	if (state == MBEDTLS_SSL_SERVER_CERTIFICATE)
+		session->has_certificate = true;
 	if (state == MBEDTLS_SSL_CERTIFICATE_REQUEST && !session->is_request_seen)
 		return note_request(session);
 	return ends_flight(session, state) ? MBED_STEP_FLIGHT : MBED_STEP_ON;
@@ -518,11 +529,11 @@ static uint64_t counter(const uint8_t bytes[8])
 /* Nothing is under way: no message in pieces, nothing that was read ahead or is to be sent. */
 bool mbed_is_at_rest(const struct session *session)
 {
-	mbedtls_ssl_context *ssl = &session->mbed->ssl;
+	const mbedtls_ssl_context *ssl = &session->mbed->ssl;
 
-	return mbedtls_ssl_is_handshake_over(ssl) && !session->mbed->out && ssl->in_left == 0 &&
-	       ssl->out_left == 0 && ssl->in_offt == NULL && !session->mbed->is_closed &&
-	       !session->mbed->is_at_end && !session->mbed->is_notified &&
+	return is_over(session) && !session->mbed->out && ssl->in_left == 0 && ssl->out_left == 0 &&
+	       ssl->in_offt == NULL && !session->mbed->is_closed && !session->mbed->is_at_end &&
+	       !session->mbed->is_notified &&
 	       session->mbed->prefix_taken == session->mbed->prefix_length;
 }
 

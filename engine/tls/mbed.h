@@ -16,6 +16,7 @@
 #include "tls/hello.h"
 #include "tls/protect.h"
 #include "tls/session.h"
+#include "tls/tickets.h"
 
 struct tls_thread {
 	mbedtls_entropy_context entropy;
@@ -26,6 +27,7 @@ struct tls_thread {
 struct leaf {
 	mbedtls_x509_crt chain;
 	mbedtls_pk_context *key; /* one of the engine's leaf keys; borrowed */
+	uint8_t digest[32];      /* SHA-256 of the leaf itself */
 };
 
 enum {
@@ -49,7 +51,8 @@ struct mbed {
 	uint8_t *prefix; /* bytes to be received before those of the socket; owned */
 	size_t prefix_length;
 	size_t prefix_taken;
-	bool has_tls13; /* in what was offered */
+	bool has_tls13;             /* in what was offered */
+	struct tickets_use tickets; /* downstream */
 	struct protect_secrets
 		secrets[2]; /* the client's, the server's; as the handshake made them */
 	bool is_reading;    /* the library is, on behalf of mbed_read() */
@@ -67,6 +70,8 @@ struct session {
 	struct channel *channel; /* after the handshake, where the suite allows */
 	bool is_upstream;
 	bool is_settled;              /* it was tried */
+	bool has_certificate;         /* the server sent one, in this handshake */
+	bool is_resumed;              /* the handshake is over, and it did not */
 	bool is_request_seen;         /* a CertificateRequest was reported */
 	bool hears_late;              /* a request inside the session is to be reported */
 	bool has_post_handshake_auth; /* the client's hello; only then may it come in TLS 1.3 */

@@ -170,6 +170,7 @@ struct session_facts session_facts(const struct session *session)
 		.suite = session->suite,
 		.group = session->group,
 		.alpn = session->alpn,
+		.is_resumed = session->is_resumed,
 	};
 
 	if (session->mbed) {

@@ -26,6 +26,7 @@ struct session_facts {
 	uint16_t suite;   /* 0: not negotiated */
 	char cipher[SESSION_CIPHER_SIZE]; /* IANA name of the suite; "": not negotiated */
 	const char *alpn;                 /* the protocol chosen; NULL: none */
+	bool is_resumed; /* the handshake is over, and continued an earlier session */
 };
 
 enum session_io {
