@@ -76,7 +76,7 @@ void tickets_rotate(struct tickets *tickets, uint64_t now)
 {
 	struct key key;
 
-	/* Nobody else writes `made`. Without random numbers the old keys go on for the time being. */
+	/* Nobody else writes `made`. Without random numbers the old keys go on for a while. */
 	if (now - tickets->made < TICKETS_LIFE_MS || !fill(&key, sizeof(key)))
 		return;
 	pthread_mutex_lock(&tickets->lock);
