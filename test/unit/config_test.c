@@ -126,6 +126,7 @@ static void check_defaults(const struct config *config)
 	assert_int_equal(config->hello.malformed, ACTION_BLOCK);
 	assert_int_equal(config->hello.no_sni, ACTION_INTERCEPT);
 	assert_int_equal(config->upstream.invalid, ON_INVALID_BLOCK);
+	assert_true(config->downstream.tickets);
 	assert_int_equal(config->client_certificate.requested, ACTION_PASS);
 	assert_int_equal(config->on_failure, ON_FAILURE_CLOSED);
 	assert_int_equal(config->learn.ttl, 12 * 3600000);
@@ -165,6 +166,7 @@ static void test_every_kind(void **state)
 		      "  untrusted_certificate: un.crt\n"
 		      "  untrusted_key: /un.key\n"
 		      "upstream: {invalid: mirror}\n"
+		      "downstream: {tickets: false}\n"
 		      "default: pass\n"
 		      "hello: {no_sni: block}\n"
 		      "on_failure: open\n"
@@ -186,6 +188,7 @@ static void test_every_kind(void **state)
 	assert_string_equal(config->ca.untrusted_certificate, "/etc/postern/un.crt");
 	assert_string_equal(config->ca.untrusted_key, "/un.key");
 	assert_int_equal(config->upstream.invalid, ON_INVALID_MIRROR);
+	assert_false(config->downstream.tickets);
 	assert_int_equal(decide(config, "any.example").action, ACTION_PASS);
 	assert_int_equal(config->hello.no_sni, ACTION_BLOCK);
 	assert_int_equal(config->on_failure, ON_FAILURE_OPEN);

@@ -121,12 +121,14 @@ static int teardown(void **state)
 
 static void begin_client(const struct visit *visit, SSL_SESSION *old)
 {
+	static const uint8_t alpn[] = "\x02h2";
 	const char *host = visit->host ? visit->host : "www.example.com";
 
 	handshake_init(&h, TLS_client_method(), visit->version);
 	X509_STORE_add_cert(SSL_CTX_get_cert_store(h.context), ca);
 	SSL_CTX_set_verify(h.context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_options(h.context, visit->options);
+	SSL_CTX_set_alpn_protos(h.context, alpn, sizeof(alpn) - 1);
 	if (visit->suites)
 		assert_int_equal(SSL_CTX_set_cipher_list(h.context, visit->suites), 1);
 	if (visit->groups)
@@ -144,7 +146,8 @@ static void greet(const struct visit *visit)
 {
 	static uint8_t bytes[HELLO_MAX], message[DOWNSTREAM_HELLO_MAX];
 	struct session_facts facts = { .version = (uint16_t)visit->version,
-				       .suite = visit->suite ? visit->suite : 0x1301 };
+				       .suite = visit->suite ? visit->suite : 0x1301,
+				       .alpn = "h2" };
 	struct hello hello;
 	struct downstream_offer offer = { .hello = &hello,
 					  .message = message,
@@ -220,6 +223,7 @@ static bool visit_once(const struct visit *visit, SSL_SESSION *old, SSL_SESSION 
 {
 	static const uint8_t early[1000];
 	struct session_facts facts;
+	bool is_resumed;
 	size_t n;
 
 	begin_client(visit, old);
@@ -229,7 +233,9 @@ static bool visit_once(const struct visit *visit, SSL_SESSION *old, SSL_SESSION 
 	assert_int_equal(shake(), DOWNSTREAM_READY);
 	exchange();
 	facts = session_facts(session);
-	assert_int_equal(facts.is_resumed, SSL_session_reused(h.peer));
+	is_resumed = facts.is_resumed;
+	assert_int_equal(is_resumed, SSL_session_reused(h.peer));
+	assert_string_equal(facts.alpn, "h2");
 	assert_int_equal(facts.suite, SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(h.peer)));
 	if (facts.version == TLS1_3_VERSION)
 		assert_int_equal(facts.group, 29); /* a key exchange, whatever it resumes */
@@ -238,7 +244,7 @@ static bool visit_once(const struct visit *visit, SSL_SESSION *old, SSL_SESSION 
 	if (ret_session)
 		*ret_session = take_session();
 	end_visit();
-	return facts.is_resumed;
+	return is_resumed;
 }
 
 /* The session of a first visit. */
