@@ -3,13 +3,11 @@
 
 import json
 import ssl
-import subprocess
 import time
 
 import servers
 import wire
 from case import LabTest
-from engine import build
 from lab import PATIENCE, wait_until
 
 ECH, TICKET, PSK, EARLY_DATA = 0xfe0d, 35, 41, 42
@@ -28,12 +26,6 @@ class LearnedTest(LabTest):
     def own(self):
         """curl's options for Alice."""
         return "--cert", self.alice.certificate, "--key", self.alice.key
-
-    def postern(self, *arguments):
-        done = subprocess.run([build() / "engine/cli/postern", *map(str, arguments), "--config",
-            self.engine.configuration], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
-        self.assertEqual(done.returncode, 0, done.stdout)
-        return done.stdout
 
     def entries(self, host, family=4):
         """What the store knows of the host at that address."""
