@@ -11,6 +11,7 @@
 #include "tls/fingerprint.h"
 #include "tls/hello.h"
 #include "tls/judge.h"
+#include "tls/resumptions.h"
 #include "tls/session.h"
 
 struct worker;
@@ -81,8 +82,11 @@ struct conn {
 	bool is_fresh;        /* what it finds is known already */
 	enum learn_class known_class;
 	uint8_t known_key[LEARN_DIGEST];
-	bool is_own;     /* the engine's own: there is no client, only the probe */
-	bool is_http1;   /* the server is to speak that, if the client does */
+	bool is_own;              /* the engine's own: there is no client, only the probe */
+	bool is_http1;            /* the server is to speak that, if the client does */
+	bool is_resuming;         /* offered to the server, and not declined */
+	bool has_tried_to_resume; /* in vain: not again */
+	uint8_t session_key[RESUMPTIONS_KEY]; /* of sessions like this one's upstream */
 	bool is_proving; /* the server asked for a certificate; the rest of its flight is read */
 	struct session *downstream;
 	struct forged *forged;     /* counted */

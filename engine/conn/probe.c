@@ -18,6 +18,7 @@
 #include "conn/outcome.h"
 #include "conn/pinning.h"
 #include "conn/report.h"
+#include "conn/resuming.h"
 #include "conn/worker.h"
 #include "tls/upstream.h"
 
@@ -211,16 +212,20 @@ static bool begin(struct conn *c)
 		(void)upstream_offer_http1(c->upstream);
 	if (learning_action(c, LEARN_LATE) != ACTION_INTERCEPT)
 		upstream_hear_late(c->upstream);
+	resuming_begin(c);
 	return true;
 }
 
-enum conn_state probe_server(struct conn *c)
+static enum conn_state once_more(struct conn *c)
 {
-	if (fate_is_client_gone(c))
-		return fate_client_gone(c);
-	if (!c->upstream && !begin(c))
-		return fate_fail(c, REASON_NO_RESOURCES);
-	switch (c->is_proving ? upstream_prove(c->upstream) : upstream_handshake(c->upstream)) {
+	fate_drop_server(c);
+	report_upstream_anew(c);
+	return CONN_DIALLING;
+}
+
+static enum conn_state act_on(struct conn *c, enum upstream_result result)
+{
+	switch (result) {
 	case UPSTREAM_WAIT:
 		return CONN_PROBING;
 	case UPSTREAM_READY:
@@ -245,6 +250,28 @@ enum conn_state probe_server(struct conn *c)
 		return unsupported(c, REASON_SERVER_RESET);
 	}
 	return conn_end(c, END_SERVER_TLS_ERROR);
+}
+
+static bool is_failure(enum upstream_result result)
+{
+	return result != UPSTREAM_WAIT && result != UPSTREAM_READY &&
+	       result != UPSTREAM_WANTS_CERTIFICATE && result != UPSTREAM_PROVEN;
+}
+
+enum conn_state probe_server(struct conn *c)
+{
+	enum upstream_result result;
+
+	if (fate_is_client_gone(c))
+		return fate_client_gone(c);
+	if (!c->upstream && !begin(c))
+		return fate_fail(c, REASON_NO_RESOURCES);
+	result = c->is_proving ? upstream_prove(c->upstream) : upstream_handshake(c->upstream);
+	if (is_failure(result) && resuming_was_tried(c))
+		return once_more(c);
+	if (result != UPSTREAM_WAIT)
+		resuming_settle(c);
+	return act_on(c, result);
 }
 
 enum conn_state probe_late(struct conn *c)

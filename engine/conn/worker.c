@@ -64,7 +64,8 @@ int worker_init(struct worker *worker, struct engine *engine, unsigned index,
 		r = watch_all(worker);
 	worker->tls = tls_thread_new();
 	worker->judge = judge_new();
-	if (r == 0 && (!worker->tls || !worker->judge))
+	worker->resumptions = resumptions_new();
+	if (r == 0 && (!worker->tls || !worker->judge || !worker->resumptions))
 		r = -EIO;
 	return r;
 }
@@ -81,6 +82,7 @@ void worker_deinit(struct worker *worker)
 	forge_deinit(&worker->forge);
 	pipe_pool_deinit(&worker->pipes);
 	relay_pool_deinit(&worker->buffers);
+	resumptions_free(worker->resumptions);
 	judge_free(worker->judge);
 	tls_thread_free(worker->tls);
 	loop_deinit(&worker->loop);

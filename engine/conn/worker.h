@@ -25,6 +25,7 @@ struct worker {
 	struct forge forge;
 	struct tls_thread *tls;
 	struct judge *judge;
+	struct resumptions *resumptions;
 	struct pipe_pool pipes;
 	struct relay_pool buffers;
 	struct conn *conns;

@@ -167,6 +167,11 @@ int tproxy_dial_result(int fd)
 	return -error;
 }
 
+void tproxy_acknowledge(int fd)
+{
+	(void)option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
 void tproxy_low_water(int fd, int bytes)
 {
 	(void)option(fd, SOL_SOCKET, SO_RCVLOWAT, bytes);

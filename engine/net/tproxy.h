@@ -36,6 +36,11 @@ int tproxy_dial(const union addr *server, const union addr *client, uint32_t mar
 int tproxy_dial_result(int fd);
 
 /*
+ * Acknowledges now what was received, where the kernel would wait for something to send: until then
+ * the peer's Nagle algorithm may hold its next bytes back, for 40 ms.
+ */
+void tproxy_acknowledge(int fd);
+/*
  * How many bytes must be there before the kernel reports the socket readable (SO_RCVLOWAT); it
  * makes room for as many.
  */

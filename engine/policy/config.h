@@ -64,6 +64,7 @@ struct config {
 		char trust_store[CONFIG_PATH_MAX]; /* PEM file or folder of hashed certificates */
 		enum on_invalid invalid;
 		enum action unsupported; /* pass | block: the server speaks nothing we do */
+		bool resumption;
 	} upstream;
 	struct {
 		bool tickets;

@@ -47,6 +47,8 @@
 	  "the server's certificate does not verify")                                              \
 	X("upstream.unsupported", upstream.unsupported, pass_or_block, "pass",                     \
 	  "the server speaks nothing that the engine does")                                        \
+	X("upstream.resumption", upstream.resumption, boolean, "true",                             \
+	  "whether sessions with servers that ask for no certificate are resumed")                 \
 	X("downstream.tickets", downstream.tickets, boolean, "true",                               \
 	  "whether clients may resume their sessions with the engine")                             \
 	X("client_certificate.requested", client_certificate.requested, any_fate, "pass",          \

@@ -274,8 +274,11 @@ static enum session_io take_message(struct channel *channel, uint8_t type, struc
 	const struct channel_options *its = &channel->its;
 
 	if (its->version > TLS1_2) {
-		if (type == NEW_SESSION_TICKET && its->is_upstream)
-			return SESSION_OK; /* nothing is resumed */
+		if (type == NEW_SESSION_TICKET && its->is_upstream) {
+			if (its->ticket)
+				its->ticket(its->context, body);
+			return SESSION_OK;
+		}
 		if (type == KEY_UPDATE)
 			return take_key_update(channel, body, is_last);
 		if (type == CERTIFICATE_REQUEST && its->is_upstream && its->may_be_asked)

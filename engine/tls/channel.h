@@ -2,6 +2,7 @@
 #ifndef POSTERN_TLS_CHANNEL_H
 #define POSTERN_TLS_CHANNEL_H
 
+#include "base/reader.h"
 #include "base/sock.h"
 #include "tls/buffer.h"
 #include "tls/protect.h"
@@ -21,6 +22,9 @@ struct channel_options {
 	bool hears_late;                /* see upstream_hear_late() */
 	bool may_be_asked;              /* TLS 1.3: we offered post_handshake_auth */
 	struct protect *reads, *writes; /* taken over, also on failure */
+	/* TLS 1.3: a server's NewSessionTicket, its body; NULL: nobody wants it. */
+	void (*ticket)(void *context, struct reader body);
+	void *context;
 };
 
 int channel_new(const struct channel_options *options, struct channel **ret_channel);

@@ -3,10 +3,10 @@
 #include "tls/downstream.h"
 
 #include <errno.h>
-#include <mbedtls/sha256.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tls/binding.h"
 #include "tls/mbed.h"
 
 enum {
@@ -68,26 +68,6 @@ static void offer_suites(struct session *session, const struct downstream_offer 
 
 enum { EXT_MAX_FRAGMENT_LENGTH = 1, EXT_ENCRYPT_THEN_MAC = 22, EXT_EXTENDED_MASTER_SECRET = 23 };
 
-static bool add(mbedtls_sha256_context *sha256, const void *bytes, size_t n)
-{
-	uint64_t length = n;
-
-	return mbedtls_sha256_update(sha256, (const uint8_t *)&length, sizeof(length)) == 0 &&
-	       mbedtls_sha256_update(sha256, bytes, n) == 0;
-}
-
-/* Without GREASE, which differs each time. */
-static bool add_list(mbedtls_sha256_context *sha256, const struct hello_list *list)
-{
-	uint16_t codes[HELLO_LIST_MAX];
-	size_t n = 0;
-
-	for (unsigned i = 0; i < list->n; i++)
-		if (!hello_is_grease(list->at[i]))
-			codes[n++] = list->at[i];
-	return add(sha256, codes, n * sizeof(codes[0]));
-}
-
 /*
  * The host, the policy, the leaf; and all that the choice of the suite depends on, so that a
  * session is resumed only where a new one would be of the same kind. The library does not look: in
@@ -101,22 +81,18 @@ static bool make_binding(struct session *session, const struct downstream_offer 
 	const bool kinds[] = { hello_offers(extensions, EXT_MAX_FRAGMENT_LENGTH),
 			       hello_offers(extensions, EXT_ENCRYPT_THEN_MAC),
 			       hello_offers(extensions, EXT_EXTENDED_MASTER_SECRET) };
-	mbedtls_sha256_context sha256;
-	bool is_made;
+	struct binding binding;
 
-	mbedtls_sha256_init(&sha256);
-	is_made = mbedtls_sha256_starts(&sha256, 0) == 0 &&
-		  add(&sha256, hello->host, strlen(hello->host)) &&
-		  add(&sha256, &offer->generation, sizeof(offer->generation)) &&
-		  add(&sha256, offer->leaf->digest, sizeof(offer->leaf->digest)) &&
-		  add(&sha256, &offer->upstream->version, sizeof(offer->upstream->version)) &&
-		  add(&sha256, session->mbed->suites, sizeof(session->mbed->suites)) &&
-		  add_list(&sha256, &hello->groups) &&
-		  add_list(&sha256, &hello->signature_algorithms) &&
-		  add(&sha256, kinds, sizeof(kinds)) &&
-		  mbedtls_sha256_finish(&sha256, session->mbed->tickets.binding) == 0;
-	mbedtls_sha256_free(&sha256);
-	return is_made;
+	binding_start(&binding);
+	binding_add(&binding, hello->host, strlen(hello->host));
+	binding_add(&binding, &offer->generation, sizeof(offer->generation));
+	binding_add(&binding, offer->leaf->digest, sizeof(offer->leaf->digest));
+	binding_add(&binding, &offer->upstream->version, sizeof(offer->upstream->version));
+	binding_add(&binding, session->mbed->suites, sizeof(session->mbed->suites));
+	binding_add_list(&binding, &hello->groups);
+	binding_add_list(&binding, &hello->signature_algorithms);
+	binding_add(&binding, kinds, sizeof(kinds));
+	return binding_finish(&binding, session->mbed->tickets.binding);
 }
 
 /*

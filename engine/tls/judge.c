@@ -132,8 +132,7 @@ static struct judgement *judgement_new(const struct trust *trust, const struct d
 	return judgement;
 }
 
-static void remember(struct judge *judge, const uint8_t key[DIGEST], struct judgement *judgement,
-		     uint64_t until)
+static void remember(struct judge *judge, const uint8_t key[DIGEST], struct judgement *judgement)
 {
 	struct remembered *remembered;
 
@@ -143,7 +142,7 @@ static void remember(struct judge *judge, const uint8_t key[DIGEST], struct judg
 	if (!remembered)
 		return;
 	memcpy(remembered->key, key, DIGEST);
-	remembered->until = until;
+	remembered->until = judgement->until;
 	HASH_ADD(hh, judge->all, key, DIGEST, remembered);
 	if (!remembered->hh.tbl) {
 		free(remembered); /* uthash could not grow */
@@ -189,7 +188,10 @@ struct judgement *judge_chain(struct judge *judge, const struct trust *trust,
 	if (judgement)
 		return judgement;
 	judgement = judgement_new(trust, chain, n, host, server, &life);
-	if (judgement && has_key && life > 0)
-		remember(judge, key, judgement, now + life);
+	if (judgement && life > 0) {
+		judgement->until = now + life;
+		if (has_key)
+			remember(judge, key, judgement);
+	}
 	return judgement;
 }

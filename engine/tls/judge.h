@@ -18,6 +18,7 @@ struct judge;
 struct judgement {
 	unsigned n_refs;
 	enum verify_result verdict;
+	uint64_t until; /* ms, monotonic, that it may be remembered; 0: not at all */
 	char detail[VERIFY_DETAIL_SIZE]; /* as of verify_chain() */
 	struct der der;                  /* the leaf; owned */
 	bool is_read;                    /* it was; the rest is zero otherwise */

@@ -15,6 +15,7 @@
 #include "tls/channel.h"
 #include "tls/hello.h"
 #include "tls/protect.h"
+#include "tls/resumption_mbed.h"
 #include "tls/session.h"
 #include "tls/tickets.h"
 
@@ -80,6 +81,9 @@ struct session {
 	uint16_t version, suite;      /* once there is no mbed */
 	uint16_t group;               /* seen in the handshake */
 	char *alpn;                   /* once there is no mbed; owned; NULL: none */
+	session_keep *keep;           /* NULL: nobody resumes */
+	void *keeper;
+	struct resumption_secret resumption; /* with `keep`, in TLS 1.3, once settled */
 	uint8_t alert;
 	int socket_error; /* errno of the last failed call on the socket */
 	char error[128];

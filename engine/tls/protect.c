@@ -15,11 +15,12 @@
 #include <errno.h>
 #include <mbedtls/chachapoly.h>
 #include <mbedtls/gcm.h>
-#include <mbedtls/hkdf.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tls/label.h"
 
 enum {
 	TLS1_2 = 0x0303,
@@ -95,23 +96,10 @@ static int set_key(struct protect *protect, const uint8_t key[KEY_MAX])
 	return r == 0 ? 0 : -ENOMEM;
 }
 
-/* HKDF-Expand-Label with an empty context (RFC 8446 section 7.1). */
-static int expand(const struct protect *protect, const char *label, uint8_t *out, size_t n)
+static int expand(const struct protect *protect, const char *text, uint8_t *out, size_t n)
 {
-	uint8_t info[2 + 1 + 32 + 1];
-	size_t n_label = strlen(label), at = 0;
-
-	info[at++] = (uint8_t)(n >> 8);
-	info[at++] = (uint8_t)n;
-	info[at++] = (uint8_t)(6 + n_label);
-	memcpy(info + at, "tls13 ", 6);
-	memcpy(info + at + 6, label, n_label);
-	at += 6 + n_label;
-	info[at++] = 0;
-	return mbedtls_hkdf_expand(mbedtls_md_info_from_type(protect->suite->hash), protect->secret,
-				   protect->n_secret, info, at, out, n) == 0
-		       ? 0
-		       : -ENOMEM;
+	return label_expand(protect->suite->hash, protect->secret, protect->n_secret,
+			    (struct label){ .text = text }, out, n);
 }
 
 /* The key and the IV that belong to the secret. */

@@ -9,10 +9,11 @@
 #include <mbedtls/hkdf.h>
 #include <mbedtls/md.h>
 
+#include "tls/label.h"
+
 enum {
 	SECRET = 32, /* of SHA-256 */
-	LABEL_MAX = 32,
-	BITS = 128, /* of the AES keys */
+	BITS = 128,  /* of the AES keys */
 };
 
 /* What tells the versions apart. */
@@ -26,15 +27,15 @@ static const struct kind kinds[] = {
 	{ QUIC_V1,
 	  { 0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
 	    0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a },
-	  "tls13 quic key",
-	  "tls13 quic iv",
-	  "tls13 quic hp" },
+	  "quic key",
+	  "quic iv",
+	  "quic hp" },
 	{ QUIC_V2,
 	  { 0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93,
 	    0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9 },
-	  "tls13 quicv2 key",
-	  "tls13 quicv2 iv",
-	  "tls13 quicv2 hp" },
+	  "quicv2 key",
+	  "quicv2 iv",
+	  "quicv2 hp" },
 };
 
 static const struct kind *kind_of(uint32_t version)
@@ -45,15 +46,10 @@ static const struct kind *kind_of(uint32_t version)
 	return NULL;
 }
 
-/* HKDF-Expand-Label of RFC 8446 section 7.1, with an empty context. */
-static int expand(const uint8_t secret[SECRET], const char *label, uint8_t *made, size_t n)
+static int expand(const uint8_t secret[SECRET], const char *text, uint8_t *made, size_t n)
 {
-	uint8_t info[4 + LABEL_MAX] = { (uint8_t)(n >> 8), (uint8_t)n, (uint8_t)strlen(label) };
-	size_t n_label = strlen(label);
-
-	memcpy(info + 3, label, n_label + 1); /* its NUL is the length of the context */
-	return mbedtls_hkdf_expand(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), secret, SECRET,
-				   info, 4 + n_label, made, n);
+	return label_expand(MBEDTLS_MD_SHA256, secret, SECRET, (struct label){ .text = text }, made,
+			    n);
 }
 
 int quic_keys_derive(uint32_t version, const uint8_t *cid, size_t n_cid, struct quic_keys *ret_keys)
@@ -66,7 +62,7 @@ int quic_keys_derive(uint32_t version, const uint8_t *cid, size_t n_cid, struct 
 		return -EPROTONOSUPPORT;
 	if (mbedtls_hkdf_extract(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), kind->salt,
 				 sizeof(kind->salt), cid, n_cid, initial) != 0 ||
-	    expand(initial, "tls13 client in", client, SECRET) != 0 ||
+	    expand(initial, "client in", client, SECRET) != 0 ||
 	    expand(client, kind->key, keys.key, sizeof(keys.key)) != 0 ||
 	    expand(client, kind->iv, keys.iv, sizeof(keys.iv)) != 0 ||
 	    expand(client, kind->hp, keys.hp, sizeof(keys.hp)) != 0)

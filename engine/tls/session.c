@@ -20,9 +20,37 @@ void session_free(struct session *session)
 		buffer_return(&session->thread->buffers, &session->mbed->out);
 	mbed_free(session->mbed);
 	channel_free(session->channel);
+	explicit_bzero(&session->resumption, sizeof(session->resumption));
 	certreq_deinit(&session->request);
 	free(session->alpn);
 	free(session);
+}
+
+/* --- what a later handshake can begin with --- */
+
+static void keep_ticket(void *context, struct reader body)
+{
+	struct session *session = context;
+	struct resumption *resumption = resumption_of_ticket(&session->resumption, body);
+
+	if (resumption)
+		session->keep(session->keeper, resumption);
+}
+
+/* TLS 1.2's is there when the handshake is over; in TLS 1.3 tickets come in the session. */
+static void keep(struct session *session)
+{
+	struct resumption *resumption;
+
+	if (!session->keep)
+		return;
+	if (session_facts(session).version > 0x0303) {
+		resumption_secret_keep(&session->resumption, session);
+		return;
+	}
+	resumption = resumption_of_session(session);
+	if (resumption)
+		session->keep(session->keeper, resumption);
 }
 
 /* --- taking over --- */
@@ -57,6 +85,8 @@ static int make_channel(struct session *session)
 		.is_upstream = session->is_upstream,
 		.hears_late = session->hears_late,
 		.may_be_asked = session->hears_late && session->has_post_handshake_auth,
+		.ticket = session->keep ? keep_ticket : NULL,
+		.context = session,
 	};
 	int r = make_record(session, !session->is_upstream, &options.reads);
 
@@ -74,6 +104,7 @@ static void settle(struct session *session)
 	if (session->is_settled || !mbed_is_at_rest(session))
 		return;
 	session->is_settled = true;
+	keep(session);
 	if (!protect_is_possible(session_facts(session).suite))
 		return;
 	if (keep_facts(session) < 0 || make_channel(session) < 0)

@@ -29,6 +29,10 @@ struct session_facts {
 	bool is_resumed; /* the handshake is over, and continued an earlier session */
 };
 
+struct resumption;
+/* See upstream_keep(). */
+typedef void session_keep(void *keeper, struct resumption *resumption);
+
 enum session_io {
 	SESSION_OK,
 	SESSION_WAIT,      /* for an event on the socket */

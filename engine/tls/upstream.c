@@ -135,7 +135,7 @@ static void offer(struct session *session, const struct hello *hello)
 		mbedtls_ssl_conf_groups(conf, session->mbed->groups);
 	if (common_signatures(hello, session->mbed->signature_algorithms) > 0)
 		mbedtls_ssl_conf_sig_algs(conf, session->mbed->signature_algorithms);
-	/* A resumed handshake would hide what the server asks (RFC 8446 section 4.3.2). */
+	/* A resumed handshake would hide what the server asks; see upstream_keep(). */
 	mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
 	mbedtls_ssl_conf_tls13_key_exchange_modes(conf,
 						  MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
@@ -178,6 +178,23 @@ bool upstream_offer_http1(struct session *session)
 void upstream_hear_late(struct session *session)
 {
 	session->hears_late = true;
+}
+
+void upstream_keep(struct session *session, session_keep *keep, void *keeper)
+{
+	mbedtls_ssl_config *conf = &session->mbed->conf;
+
+	session->keep = keep;
+	session->keeper = keeper;
+	mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
+	/* What the server may resume with is what it is told it may. */
+	mbedtls_ssl_conf_tls13_key_exchange_modes(
+		conf, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ALL);
+}
+
+bool upstream_resume(struct session *session, const struct resumption *resumption)
+{
+	return resumption_offer(session, resumption);
 }
 
 /* An alert about the version: without TLS 1.3 in the offer, that may be all the server speaks. */

@@ -5,6 +5,7 @@
 #include "tls/certificate.h"
 #include "tls/certreq.h"
 #include "tls/hello.h"
+#include "tls/resumption.h"
 #include "tls/session.h"
 
 /*
@@ -52,6 +53,19 @@ void upstream_hear_late(struct session *session);
  * of them.
  */
 bool upstream_offer_http1(struct session *session);
+
+/*
+ * Before the handshake: what the server gives to resume by goes to `keep`, which takes it over:
+ * once when the session is first used, or while it is read. `keeper` is borrowed for its life.
+ */
+void upstream_keep(struct session *session, session_keep *keep, void *keeper);
+
+/*
+ * Before the handshake, after upstream_keep(): offers to resume, and only in that version. Whether
+ * the server did, session_facts() says, after the handshake; then it sent no chain, and could not
+ * ask for a certificate (RFC 8446 section 4.3.2). False: it is not offered.
+ */
+bool upstream_resume(struct session *session, const struct resumption *resumption);
 
 enum upstream_result upstream_handshake(struct session *session);
 

@@ -100,10 +100,12 @@ class Namespace:
         with self._entered():
             return socket.socket(family, kind)
 
-    def connect(self, address, port=443, timeout=10):
+    def connect(self, address, port=443, timeout=10, source=None):
         end = self.socket(_family(address))
         end.settimeout(timeout)
         try:
+            if source:
+                end.bind((source, 0))
             end.connect((address, port))
         except OSError:
             end.close()

@@ -16,7 +16,8 @@ from lab import endpoint, wait_until
 
 NGINX_SAW = json.dumps({
     "host": "$host", "address": "$remote_addr", "port": "$remote_port", "protocol": "$ssl_protocol",
-    "cipher": "$ssl_cipher", "alpn": "$ssl_alpn_protocol", "client_dn": "$ssl_client_s_dn", "request": "$request"})
+    "cipher": "$ssl_cipher", "alpn": "$ssl_alpn_protocol", "client_dn": "$ssl_client_s_dn", "request": "$request",
+    "resumed": "$ssl_session_reused"})
 APACHE_SAW = json.dumps({
     key: f"<!--#echo encoding='none' var='{variable}' -->" for key, variable in (
         ("host", "SERVER_NAME"), ("address", "REMOTE_ADDR"), ("port", "REMOTE_PORT"), ("protocol", "SSL_PROTOCOL"),

@@ -13,6 +13,8 @@ VERSIONS = ("-tls1_2", "-tls1_3")
 
 
 class Resume(LabTest):
+    SETTINGS = {"upstream": {"resumption": False}}
+
     @classmethod
     def make_servers(cls):
         for name in ("plain", "other"):

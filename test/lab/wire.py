@@ -83,6 +83,7 @@ class Offer:
     suites: set
     groups: set
     signatures: set
+    extensions: set
 
 
 def read_offer(hello):
@@ -103,7 +104,8 @@ def read_offer(hello):
     name, protocols, alpn = inner(0, 2), _Reader(inner(16, 2)), []
     while protocols.bytes:
         alpn.append(protocols.vector(1).decode())
-    return Offer(name[3:].decode(), alpn, _numbers(inner(43, 1)), suites, _numbers(inner(10, 2)), _numbers(inner(13, 2)))
+    return Offer(name[3:].decode(), alpn, _numbers(inner(43, 1)), suites, _numbers(inner(10, 2)), _numbers(inner(13, 2)),
+        set(extensions))
 
 
 def read_record(end):
