@@ -8,8 +8,8 @@
 
 #include "base/log.h"
 #include "daemon/supervise.h"
-#include "policy/config.h"
 #include "policy/keys.h"
+#include "policy/load.h"
 
 #define DEFAULT_CONFIG "/etc/postern/postern.yaml"
 

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "tls/names.h"
+#include "base/names.h"
 #include "tls/upstream.h"
 
 struct asker {
@@ -246,7 +246,7 @@ struct ask *ask_server(const struct asker *asker, const char *host, const union 
 		sock_close(&sock);
 		return ask;
 	}
-	r = upstream_new(&sock, asker->thread, &hello, &session);
+	r = upstream_new(&sock, asker->thread, &hello, &TLS_LIMITS_NONE, &session);
 	if (r == 0)
 		r = converse(asker, session, host, &sock, server, deadline, ask);
 	session_free(session);

@@ -6,7 +6,7 @@
 
 int cli_config(const struct cli *cli)
 {
-	char text[CONFIG_PATH_MAX];
+	char text[2048]; /* for every suite there is */
 	unsigned n;
 	const struct config_key *keys = config_keys(&n);
 

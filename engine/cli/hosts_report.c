@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tls/names.h"
+#include "base/names.h"
 
 enum { NAMES_SHOWN = 8 };
 

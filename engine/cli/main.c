@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/file.h"
+#include "policy/load.h"
 
 static const struct command {
 	const char *name; /* one word, or two: "ca init" */

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "cli/hosts_report.h"
 #include "cli/seen.h"
-#include "tls/names.h"
 
 struct target {
 	char host[HELLO_HOST_MAX];

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "net/told.h"
+#include "policy/load.h"
 
 int settings_new(struct config *config, struct settings **ret_settings,
 		 struct config_error *ret_error)
@@ -32,6 +33,12 @@ int settings_new(struct config *config, struct settings **ret_settings,
 	}
 	atomic_init(&settings->n_refs, 1);
 	settings->config = config;
+	settings->limits = (struct tls_limits){
+		.version_min = config->tls.minimum_version == TLS_VERSION_1_3 ? 0x0304 : 0x0303,
+		.suites = &config->tls.suites,
+		.groups = &config->tls.groups,
+		.signature_algorithms = &config->tls.signature_algorithms,
+	};
 	*ret_settings = settings;
 	return 0;
 }

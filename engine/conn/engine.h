@@ -13,6 +13,7 @@
 #include "policy/config.h"
 #include "tap/json.h"
 #include "tls/leaf.h"
+#include "tls/limits.h"
 #include "tls/tickets.h"
 #include "tls/verify.h"
 
@@ -21,9 +22,10 @@
  */
 struct settings {
 	atomic_uint n_refs;
-	struct config *config; /* owned */
-	struct trust *trust;   /* owned */
-	uint64_t generation;   /* random: nobody has to count */
+	struct config *config;    /* owned */
+	struct trust *trust;      /* owned */
+	struct tls_limits limits; /* what it says of them */
+	uint64_t generation;      /* random: nobody has to count */
 };
 
 /* Takes the configuration over; it stays the caller's when this fails. 0 or -errno, with text. */

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/names.h"
 #include "conn/carry.h"
 #include "conn/conn.h"
 #include "conn/fate.h"
@@ -50,6 +51,14 @@ static enum conn_state take_advice(struct conn *c, enum learning_advice advice)
 	return CONN_DIALLING;
 }
 
+static bool offers_post_quantum(const struct hello *hello)
+{
+	for (unsigned i = 0; i < hello->groups.n; i++)
+		if (names_is_post_quantum(hello->groups.at[i]))
+			return true;
+	return false;
+}
+
 static enum conn_state judge_hello(struct conn *c)
 {
 	const struct config *config = config_of(c);
@@ -68,8 +77,11 @@ static enum conn_state judge_hello(struct conn *c)
 		return fate_pass_or_block(c, config->hello.no_sni, REASON_NO_SNI);
 	if (c->hello->wire_length > DOWNSTREAM_HELLO_MAX)
 		return fate_pass_or_block(c, config->hello.unsupported, REASON_HELLO_TOO_LARGE);
-	if (!upstream_is_possible(c->hello))
+	if (!upstream_is_possible(c->hello, &c->settings->limits))
 		return fate_pass_or_block(c, config->hello.unsupported, REASON_CLIENT_UNSUPPORTED);
+	if (config->tls.downgrade == ON_DOWNGRADE_PASS && !c->verdict.file &&
+	    offers_post_quantum(c->hello))
+		return fate_pass(c, FATE_PASS, REASON_CLIENT_POST_QUANTUM);
 	return take_advice(c, learning_advise(c));
 }
 
@@ -163,8 +175,8 @@ static enum conn_state await_forged(struct conn *c)
 		c->forged = forge_leaf(&c->worker->forge,
 				       c->chain_verdict == VERIFY_OK ? CERTGEN_TRUSTED
 								     : CERTGEN_UNTRUSTED,
-				       leaf_key_for(c->hello, facts.version), c->hello->host,
-				       c->judgement->der, c->worker->loop.now);
+				       leaf_key_for(c->hello, &c->settings->limits, &facts),
+				       c->hello->host, c->judgement->der, c->worker->loop.now);
 	if (!c->forged)
 		return fate_fail(c, REASON_NO_RESOURCES);
 	switch (forged_state(c->forged)) {
@@ -196,6 +208,7 @@ static int begin_greeting(struct conn *c)
 	uint8_t message[DOWNSTREAM_HELLO_MAX];
 	struct downstream_offer offer = { .hello = c->hello,
 					  .message = message,
+					  .limits = c->settings->limits,
 					  .upstream = &facts,
 					  .leaf = forged_leaf(c->forged),
 					  .generation = c->settings->generation };

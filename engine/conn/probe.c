@@ -206,7 +206,8 @@ static enum conn_state unsupported(struct conn *c, enum reason reason)
 
 static bool begin(struct conn *c)
 {
-	if (upstream_new(&c->server, c->worker->tls, c->hello, &c->upstream) < 0)
+	if (upstream_new(&c->server, c->worker->tls, c->hello, &c->settings->limits, &c->upstream) <
+	    0)
 		return false;
 	if (c->is_http1)
 		(void)upstream_offer_http1(c->upstream);

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/names.h"
 #include "conn/conn.h"
 #include "conn/worker.h"
 #include "tls/fingerprint.h"
-#include "tls/names.h"
 #include "tls/sighting.h"
 #include "tls/upstream.h"
 
@@ -113,6 +113,26 @@ static json_t *leg_of(const struct session *session)
 	if (session_alert(session) != 0)
 		set_text(leg, "alert", names_alert(session_alert(session)));
 	return leg;
+}
+
+/* What the client offered, and by interception does not get. */
+static void set_downgrade(json_t *event, const struct conn *conn)
+{
+	json_t *groups = json_array();
+
+	for (unsigned i = 0; i < conn->hello->groups.n; i++)
+		if (names_is_post_quantum(conn->hello->groups.at[i]))
+			json_array_append_new(groups, text(names_group(conn->hello->groups.at[i])));
+	if (json_array_size(groups) > 0)
+		json_object_set_new(event, "downgrade", json_pack("{sO}", "groups", groups));
+	json_decref(groups);
+}
+
+static void set_client_side(json_t *event, const struct conn *conn)
+{
+	json_object_set_new(event, "downstream", leg_of(conn->downstream));
+	if (conn->hello)
+		set_downgrade(event, conn);
 }
 
 static json_t *certificate_of(const struct conn *conn, const struct certificate *certificate)
@@ -267,7 +287,7 @@ void report_connection(struct conn *conn)
 	if (conn->report_upstream)
 		json_object_set(event, "upstream", conn->report_upstream);
 	if (conn->downstream)
-		json_object_set_new(event, "downstream", leg_of(conn->downstream));
+		set_client_side(event, conn);
 	if (conn->report_request)
 		json_object_set(event, "client_certificate", conn->report_request);
 	json_object_set_new(event, "bytes", bytes_of(conn));

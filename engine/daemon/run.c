@@ -22,6 +22,7 @@
 #include "conn/worker.h"
 #include "daemon/handover.h"
 #include "daemon/privilege.h"
+#include "policy/load.h"
 
 enum {
 	/* A passed one's worst case: two sockets, and a pipe each way while bytes are in it. */

@@ -26,6 +26,7 @@
 #include "daemon/notify.h"
 #include "daemon/privilege.h"
 #include "daemon/upgrade.h"
+#include "policy/load.h"
 
 enum {
 	SETTLED_MS = 500,  /* between two looks at the engine when all is well */

@@ -32,6 +32,7 @@
 #include "net/sets.h"
 #include "net/told.h"
 #include "net/tun.h"
+#include "policy/load.h"
 
 enum {
 	TICK_MS = 500,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "policy/config.h"
+#include "policy/load.h"
 
 #include <dirent.h>
 #include <errno.h>

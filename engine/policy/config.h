@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/registry.h"
 #include "policy/rule.h"
 #include "policy/words.h"
 
@@ -60,6 +61,11 @@ struct config {
 		/* pass | block: nothing offered that the engine speaks (TLS below 1.2, ...) */
 		enum action unsupported;
 	} hello;
+	struct {
+		enum tls_version minimum_version;
+		struct codepoints suites, groups, signature_algorithms;
+		enum on_downgrade downgrade;
+	} tls;
 	struct {
 		char trust_store[CONFIG_PATH_MAX]; /* PEM file or folder of hashed certificates */
 		enum on_invalid invalid;
@@ -131,19 +137,5 @@ struct config {
 struct config_error {
 	char text[1024];
 };
-
-/*
- * Reads `path`, the conf.d folder beside it and every list file they name. 0, or -errno with
- * *ret_error filled; -EINVAL for a mistake in the text. The result is owned: config_free().
- */
-int config_load(const char *path, struct config **ret_config, struct config_error *ret_error);
-
-/*
- * The same for n bytes of text in memory, without a conf.d. `path` need not exist: it is the name
- * in mistakes, and paths in the text are relative to its folder.
- */
-int config_parse(const char *text, size_t n, const char *path, struct config **ret_config,
-		 struct config_error *ret_error);
-void config_free(struct config *config);
 
 #endif

@@ -19,6 +19,8 @@ static const char *const forward_words[] = { FORWARD_RULES(WORD) NULL };
 static const char *const quic_words[] = { QUICS(WORD) NULL };
 static const char *const outcome_words[] = { ON_OUTCOMES(WORD) NULL };
 static const char *const pinned_words[] = { ON_PINNED(WORD) NULL };
+static const char *const version_words[] = { TLS_VERSIONS(WORD) NULL };
+static const char *const downgrade_words[] = { ON_DOWNGRADES(WORD) NULL };
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
 static const char *const output_words[] = { "stdout", "none", NULL };
 
@@ -44,6 +46,12 @@ static const struct value_kind forward_rules = WORDS(forward_words, ALL);
 static const struct value_kind quic = WORDS(quic_words, ALL);
 static const struct value_kind on_outcome = WORDS(outcome_words, ALL);
 static const struct value_kind on_pinned = WORDS(pinned_words, ALL);
+static const struct value_kind tls_version = WORDS(version_words, ALL);
+static const struct value_kind on_downgrade = WORDS(downgrade_words, ALL);
+static const struct value_kind suites = { .type = VALUE_CODES, .registry = &registry_suites };
+static const struct value_kind groups = { .type = VALUE_CODES, .registry = &registry_groups };
+static const struct value_kind signatures = { .type = VALUE_CODES,
+					      .registry = &registry_signatures };
 static const struct value_kind queue = { .type = VALUE_NUMBER, .min = 0, .max = 65533 };
 static const struct value_kind any_fate = WORDS(action_words, ALL);
 static const struct value_kind pass_or_block =

@@ -41,6 +41,14 @@
 	X("hello.no_sni", hello.no_sni, any_fate, "intercept", "the hello names no server")        \
 	X("hello.unsupported", hello.unsupported, pass_or_block, "pass",                           \
 	  "the hello offers nothing that the engine speaks")                                       \
+	X("tls.minimum_version", tls.minimum_version, tls_version, "1.2",                          \
+	  "oldest version of an intercepted connection, on either side")                           \
+	X("tls.suites", tls.suites, suites, "recommended", "its cipher suites")                    \
+	X("tls.groups", tls.groups, groups, "all", "its groups of the key exchange")               \
+	X("tls.signature_algorithms", tls.signature_algorithms, signatures, "all",                 \
+	  "how its ends sign the handshake")                                                       \
+	X("tls.downgrade", tls.downgrade, on_downgrade, "log",                                     \
+	  "the client offers post-quantum key exchange, and the engine has none")                  \
 	X("upstream.trust_store", upstream.trust_store, path,                                      \
 	  "/etc/ssl/certs/ca-certificates.crt", "the CAs that servers are verified against")       \
 	X("upstream.invalid", upstream.invalid, on_invalid, "block",                               \

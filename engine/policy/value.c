@@ -191,6 +191,8 @@ bool value_read(const struct value_kind *kind, const char *text, const char *fil
 		return find_word(kind, text) >= 0 && read_text(text, member, size);
 	case VALUE_USER:
 		return is_user(text) && read_text(text, member, size);
+	case VALUE_CODES:
+		return registry_read(kind->registry, text, member);
 	case VALUE_STORE:
 		return read_store(text, file, member, size);
 	case VALUE_PATH:
@@ -250,6 +252,11 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 		snprintf(expected, VALUE_EXPECTED_MAX, "a user name of at most %zu characters",
 			 size - 1);
 		break;
+	case VALUE_CODES:
+		snprintf(expected, VALUE_EXPECTED_MAX,
+			 "all, recommended, or names such as %s with commas between them",
+			 kind->registry->example);
+		break;
 	case VALUE_STORE:
 		strcpy(expected, "none, a path, redis://HOST or redis+unix:///PATH");
 		break;
@@ -297,6 +304,9 @@ void value_write(const struct value_kind *kind, const void *member, char *text, 
 		break;
 	case VALUE_WORD:
 		snprintf(text, size, "%s", kind->words[*(const unsigned *)member]);
+		break;
+	case VALUE_CODES:
+		registry_write(kind->registry, member, text, size);
 		break;
 	case VALUE_LABEL:
 	case VALUE_USER:

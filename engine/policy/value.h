@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/registry.h"
+
 /* The values that keys of the configuration take: from text to the member of struct config. */
 
 enum value_type {
@@ -19,6 +21,7 @@ enum value_type {
 	VALUE_LABEL,    /* char[]: one of `words`, kept as text */
 	VALUE_USER,     /* char[]: a user's name, or empty */
 	VALUE_STORE,    /* char[]: "none", "redis://...", "redis+unix://...", or a path */
+	VALUE_CODES,    /* struct codepoints: see registry_read() */
 	VALUE_PATH, /* char[]: a path, made relative to the file that names it, or one of `words` */
 };
 
@@ -29,6 +32,7 @@ struct value_kind {
 	const char *const *words; /* up to NULL */
 	unsigned allowed;
 	bool may_be_empty; /* VALUE_PATH */
+	const struct registry *registry;
 };
 
 enum { VALUE_EXPECTED_MAX = 128 };

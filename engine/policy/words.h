@@ -37,6 +37,15 @@
 	X(ON_PINNED_ADVISE, "advise")                                                              \
 	X(ON_PINNED_PASS, "pass")
 
+#define TLS_VERSIONS(X)                                                                            \
+	X(TLS_VERSION_1_2, "1.2")                                                                  \
+	X(TLS_VERSION_1_3, "1.3")
+
+/* The client offers what would be stronger, and the engine does not speak it. */
+#define ON_DOWNGRADES(X)                                                                           \
+	X(ON_DOWNGRADE_LOG, "log")                                                                 \
+	X(ON_DOWNGRADE_PASS, "pass")
+
 #define CONFIG_CONSTANT(constant, text) constant,
 enum source { SOURCES(CONFIG_CONSTANT) };
 enum on_invalid { ON_INVALIDS(CONFIG_CONSTANT) };
@@ -45,6 +54,8 @@ enum forward_rules { FORWARD_RULES(CONFIG_CONSTANT) };
 enum quic { QUICS(CONFIG_CONSTANT) };
 enum on_outcome { ON_OUTCOMES(CONFIG_CONSTANT) };
 enum on_pinned { ON_PINNED(CONFIG_CONSTANT) };
+enum tls_version { TLS_VERSIONS(CONFIG_CONSTANT) };
+enum on_downgrade { ON_DOWNGRADES(CONFIG_CONSTANT) };
 #undef CONFIG_CONSTANT
 
 #endif

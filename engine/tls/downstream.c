@@ -8,6 +8,7 @@
 
 #include "tls/binding.h"
 #include "tls/mbed.h"
+#include "tls/suites.h"
 
 enum {
 	RECORD_HEADER = 5,
@@ -45,23 +46,36 @@ static int prefix_hello(struct session *session, const struct downstream_offer *
 	return 0;
 }
 
-/*
- * TLS 1.3: the very suite that the server chose, so that the client is shown no other strength.
- * TLS 1.2, where the suite also names the leaf's key: the client's own list, in its order.
- */
+/* TLS 1.3: the very suite of the server. TLS 1.2, where a suite also names the leaf's key: any. */
 static void offer_suites(struct session *session, const struct downstream_offer *offer)
 {
-	unsigned kept = 0;
+	uint16_t suites[SUITES_MAX];
+	unsigned n = 1;
 
-	if (offer->upstream->version == MBEDTLS_SSL_VERSION_TLS1_3) {
-		session->mbed->suites[kept++] = offer->upstream->suite;
-	} else {
-		for (unsigned i = 0; i < offer->hello->n_suites && kept < MBED_SUITES_MAX; i++)
-			if (mbedtls_ssl_ciphersuite_from_id(offer->hello->suites[i]))
-				session->mbed->suites[kept++] = offer->hello->suites[i];
-	}
-	session->mbed->suites[kept] = 0;
+	if (offer->upstream->version == MBEDTLS_SSL_VERSION_TLS1_3)
+		suites[0] = offer->upstream->suite;
+	else
+		n = suites_for_client(offer->hello, &offer->limits, offer->upstream->suite, suites);
+	for (unsigned i = 0; i < n; i++)
+		session->mbed->suites[i] = suites[i];
+	session->mbed->suites[n] = 0;
 	mbedtls_ssl_conf_ciphersuites(&session->mbed->conf, session->mbed->suites);
+}
+
+static void copy_codes(const struct codepoints *codes, uint16_t *ret_codes)
+{
+	memcpy(ret_codes, codes->at, codes->n * sizeof(ret_codes[0]));
+	ret_codes[codes->n] = 0;
+}
+
+static void offer_groups_and_signatures(struct session *session, const struct tls_limits *limits)
+{
+	struct mbed *mbed = session->mbed;
+
+	copy_codes(limits->groups, mbed->groups);
+	mbedtls_ssl_conf_groups(&mbed->conf, mbed->groups);
+	copy_codes(limits->signature_algorithms, mbed->signature_algorithms);
+	mbedtls_ssl_conf_sig_algs(&mbed->conf, mbed->signature_algorithms);
 }
 
 /* --- what a ticket is bound to --- */
@@ -117,6 +131,7 @@ static int configure(struct session *session, const struct downstream_offer *off
 	mbedtls_ssl_conf_max_tls_version(conf, version);
 	mbedtls_ssl_conf_cert_cb(conf, allow_early_data_to_be_skipped);
 	offer_suites(session, offer);
+	offer_groups_and_signatures(session, &offer->limits);
 	give_tickets(session, offer);
 	if (offer->upstream->alpn) {
 		snprintf(session->mbed->alpn_text, sizeof(session->mbed->alpn_text), "%s",

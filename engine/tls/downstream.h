@@ -4,13 +4,14 @@
 
 #include "tls/hello.h"
 #include "tls/leaf.h"
+#include "tls/limits.h"
 #include "tls/session.h"
 #include "tls/tickets.h"
 
 /*
- * Our handshake with the client, in the server's place: with the version, the suite (TLS 1.3) and
- * the protocol that the server chose, and a forged leaf. It may be a resumed one: the server was
- * asked and proved itself all the same, by a whole handshake of its own.
+ * Our handshake with the client, in the server's place: with the version and the protocol that
+ * the server chose, its suite (TLS 1.3) or none that is stronger (TLS 1.2), and a forged leaf. It
+ * may be a resumed one, whether or not that with the server was.
  */
 
 enum downstream_result {
@@ -30,6 +31,7 @@ struct downstream_offer {
 	const struct hello *hello; /* the client's; borrowed during the call */
 	const uint8_t *message; /* the same as a handshake message, see hello_message(); copied */
 	size_t message_length;  /* at most DOWNSTREAM_HELLO_MAX */
+	struct tls_limits limits;
 	const struct session_facts *upstream; /* borrowed during the call */
 	const struct leaf *leaf;              /* borrowed as long as the session lives */
 	/* The client may resume, and come back to it: borrowed as long. NULL: it may not. */

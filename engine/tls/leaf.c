@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "base/reader.h"
 #include "tls/mbed.h"
+#include "tls/suites.h"
 
 struct leaf_keys {
 	struct {
@@ -70,26 +72,29 @@ struct der leaf_keys_public(const struct leaf_keys *keys, enum leaf_key key)
 			     .n = (size_t)keys->of[key].public_length };
 }
 
-static bool offers_ecdsa_suite(const struct hello *hello)
+static bool may_be_ecdsa(const struct hello *hello, const struct tls_limits *limits,
+			 uint16_t chosen)
 {
-	for (unsigned i = 0; i < hello->n_suites; i++) {
-		const char *name = mbedtls_ssl_get_ciphersuite_name(hello->suites[i]);
+	uint16_t suites[SUITES_MAX];
+	unsigned n = suites_for_client(hello, limits, chosen, suites);
 
-		if (strstr(name, "-ECDHE-ECDSA-"))
+	for (unsigned i = 0; i < n; i++)
+		if (strstr(names_suite(suites[i]), "_ECDHE_ECDSA_"))
 			return true;
-	}
 	return false;
 }
 
-enum leaf_key leaf_key_for(const struct hello *hello, uint16_t version)
+enum leaf_key leaf_key_for(const struct hello *hello, const struct tls_limits *limits,
+			   const struct session_facts *upstream)
 {
-	bool signs = hello_offers(&hello->signature_algorithms,
-				  MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256);
+	uint16_t algorithm = MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256;
+	bool signs = hello_offers(&hello->signature_algorithms, algorithm) &&
+		     codepoints_have(limits->signature_algorithms, algorithm);
 
-	if (version == MBEDTLS_SSL_VERSION_TLS1_3)
+	if (upstream->version == MBEDTLS_SSL_VERSION_TLS1_3)
 		return signs ? LEAF_KEY_EC : LEAF_KEY_RSA;
-	return signs && offers_ecdsa_suite(hello) &&
-			       hello_offers(&hello->groups, MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1)
+	return signs && hello_offers(&hello->groups, MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1) &&
+			       may_be_ecdsa(hello, limits, upstream->suite)
 		       ? LEAF_KEY_EC
 		       : LEAF_KEY_RSA;
 }

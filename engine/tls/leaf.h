@@ -7,6 +7,8 @@
 
 #include "tls/certificate.h"
 #include "tls/hello.h"
+#include "tls/limits.h"
+#include "tls/session.h"
 
 /*
  * Forged leaves and the keys under them. The key pairs are this engine's own, made at start and
@@ -23,8 +25,9 @@ void leaf_keys_free(struct leaf_keys *keys);
 /* SubjectPublicKeyInfo; borrowed. */
 struct der leaf_keys_public(const struct leaf_keys *keys, enum leaf_key key);
 
-/* The key that this client can verify in a handshake of this version; EC where both would do. */
-enum leaf_key leaf_key_for(const struct hello *hello, uint16_t version);
+/* The key that this client can verify in a handshake like the server's; EC where both would do. */
+enum leaf_key leaf_key_for(const struct hello *hello, const struct tls_limits *limits,
+			   const struct session_facts *upstream);
 
 /* A forged chain, ready for handshakes. Its owner keeps it as long as a session uses it. */
 struct leaf;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
 #include "tls/mbed.h"
 
 void session_free(struct session *session)
@@ -176,24 +177,6 @@ enum session_io session_close_notify(struct session *session)
 
 /* --- facts --- */
 
-/* The library's "TLS1-3-AES-128-GCM-SHA256" is "TLS_AES_128_GCM_SHA256" everywhere else. */
-static void cipher_text(int suite, char text[SESSION_CIPHER_SIZE])
-{
-	const char *name = mbedtls_ssl_get_ciphersuite_name(suite);
-
-	text[0] = '\0';
-	if (suite == 0)
-		return;
-	if (strncmp(name, "TLS1-3-", 7) == 0)
-		name += 7;
-	else if (strncmp(name, "TLS-", 4) == 0)
-		name += 4;
-	snprintf(text, SESSION_CIPHER_SIZE, "TLS_%s", name);
-	for (char *at = text; *at; at++)
-		if (*at == '-')
-			*at = '_';
-}
-
 struct session_facts session_facts(const struct session *session)
 {
 	struct session_facts facts = {
@@ -211,7 +194,7 @@ struct session_facts session_facts(const struct session *session)
 		facts.suite = (uint16_t)mbedtls_ssl_get_ciphersuite_id_from_ssl(ssl);
 		facts.alpn = mbedtls_ssl_get_alpn_protocol(ssl);
 	}
-	cipher_text(facts.suite, facts.cipher);
+	facts.cipher = names_suite(facts.suite);
 	return facts;
 }
 

@@ -15,7 +15,6 @@
 struct session;
 
 enum {
-	SESSION_CIPHER_SIZE = 64,
 	SESSION_READ_ROOM = 16645, /* for the largest record there can be */
 };
 
@@ -24,9 +23,9 @@ struct session_facts {
 	uint16_t version; /* 0x0303, 0x0304; 0: not negotiated */
 	uint16_t group;   /* NamedGroup of the key exchange; 0: none (RSA, DHE) or not known yet */
 	uint16_t suite;   /* 0: not negotiated */
-	char cipher[SESSION_CIPHER_SIZE]; /* IANA name of the suite; "": not negotiated */
-	const char *alpn;                 /* the protocol chosen; NULL: none */
-	bool is_resumed; /* the handshake is over, and continued an earlier session */
+	const char *cipher; /* IANA's name of the suite; NULL: not negotiated */
+	const char *alpn;   /* the protocol chosen; NULL: none */
+	bool is_resumed;    /* the handshake is over, and continued an earlier session */
 };
 
 struct resumption;

@@ -6,54 +6,29 @@
 
 #include "tls/mbed.h"
 
-/* Codes of the client's list that are in ours, in the client's order. Returns how many. */
-static unsigned common_codes(const uint16_t *offered, unsigned n, const uint16_t *known,
+/* Codes of the client's list that are allowed, in the client's order. Returns how many. */
+static unsigned common_codes(const struct hello_list *offered, const struct codepoints *allowed,
 			     uint16_t *ret_codes)
 {
 	unsigned kept = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		for (const uint16_t *code = known; *code; code++)
-			if (*code == offered[i])
-				ret_codes[kept++] = offered[i];
+	for (unsigned i = 0; i < offered->n; i++)
+		if (codepoints_have(allowed, offered->at[i]))
+			ret_codes[kept++] = offered->at[i];
 	ret_codes[kept] = 0;
 	return kept;
 }
 
-static unsigned common_groups(const struct hello *hello, uint16_t *ret_groups)
+/* A client that sends no such list leaves it to the server. */
+static void offer_codes(const struct hello_list *offered, const struct codepoints *allowed,
+			uint16_t *ret_codes)
 {
-	static const uint16_t known[] = {
-		MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
-		MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
-		MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
-		MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
-		MBEDTLS_SSL_IANA_TLS_GROUP_X448,
-		MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE2048,
-		MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE3072,
-		MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE4096,
-		0,
-	};
-
-	return common_codes(hello->groups.at, hello->groups.n, known, ret_groups);
-}
-
-static unsigned common_signatures(const struct hello *hello, uint16_t *ret_algorithms)
-{
-	static const uint16_t known[] = {
-		MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
-		MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
-		MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
-		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
-		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
-		MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
-		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
-		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
-		MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
-		0,
-	};
-
-	return common_codes(hello->signature_algorithms.at, hello->signature_algorithms.n, known,
-			    ret_algorithms);
+	if (offered->n > 0) {
+		(void)common_codes(offered, allowed, ret_codes);
+		return;
+	}
+	memcpy(ret_codes, allowed->at, allowed->n * sizeof(ret_codes[0]));
+	ret_codes[allowed->n] = 0;
 }
 
 static bool is_tls13_suite(int suite)
@@ -61,10 +36,18 @@ static bool is_tls13_suite(int suite)
 	return suite >> 8 == 0x13;
 }
 
-/* Suites both know, of the versions that are offered at all. */
-static unsigned common_suites(const struct hello *hello, int *ret_suites)
+static uint16_t version_min(const struct hello *hello, const struct tls_limits *limits)
 {
-	bool has_12 = hello_version_min(hello) <= MBEDTLS_SSL_VERSION_TLS1_2;
+	uint16_t offered = hello_version_min(hello);
+
+	return offered > limits->version_min ? offered : limits->version_min;
+}
+
+/* Suites that both know and the owner allows, of the versions that are offered at all. */
+static unsigned common_suites(const struct hello *hello, const struct tls_limits *limits,
+			      int *ret_suites)
+{
+	bool has_12 = version_min(hello, limits) <= MBEDTLS_SSL_VERSION_TLS1_2;
 	bool has_13 = hello_version_max(hello) >= MBEDTLS_SSL_VERSION_TLS1_3;
 	unsigned kept = 0;
 
@@ -72,22 +55,24 @@ static unsigned common_suites(const struct hello *hello, int *ret_suites)
 		int suite = hello->suites[i];
 
 		if ((is_tls13_suite(suite) ? has_13 : has_12) &&
-		    mbedtls_ssl_ciphersuite_from_id(suite))
+		    codepoints_have(limits->suites, hello->suites[i]))
 			ret_suites[kept++] = suite;
 	}
 	ret_suites[kept] = 0;
 	return kept;
 }
 
-bool upstream_is_possible(const struct hello *hello)
+bool upstream_is_possible(const struct hello *hello, const struct tls_limits *limits)
 {
 	int suites[MBED_SUITES_MAX + 1];
 	uint16_t codes[HELLO_LIST_MAX + 1];
 
-	return hello_version_max(hello) >= MBEDTLS_SSL_VERSION_TLS1_2 &&
-	       common_suites(hello, suites) > 0 &&
-	       (hello->groups.n == 0 || common_groups(hello, codes) > 0) &&
-	       (hello->signature_algorithms.n == 0 || common_signatures(hello, codes) > 0);
+	return hello_version_max(hello) >= limits->version_min &&
+	       common_suites(hello, limits, suites) > 0 &&
+	       (hello->groups.n == 0 || common_codes(&hello->groups, limits->groups, codes) > 0) &&
+	       (hello->signature_algorithms.n == 0 ||
+		common_codes(&hello->signature_algorithms, limits->signature_algorithms, codes) >
+			0);
 }
 
 /* Names that C strings cannot hold are left out; what remains is the client's own list. */
@@ -110,9 +95,10 @@ static void offer_alpn(struct session *session, const struct hello *hello)
 		(void)mbedtls_ssl_conf_alpn_protocols(&session->mbed->conf, session->mbed->alpn);
 }
 
-static void offer_versions(struct session *session, const struct hello *hello)
+static void offer_versions(struct session *session, const struct hello *hello,
+			   const struct tls_limits *limits)
 {
-	bool has_12 = hello_version_min(hello) <= MBEDTLS_SSL_VERSION_TLS1_2;
+	bool has_12 = version_min(hello, limits) <= MBEDTLS_SSL_VERSION_TLS1_2;
 	bool has_13 = hello_version_max(hello) >= MBEDTLS_SSL_VERSION_TLS1_3;
 
 	session->mbed->has_tls13 = has_13;
@@ -122,19 +108,21 @@ static void offer_versions(struct session *session, const struct hello *hello)
 								      : MBEDTLS_SSL_VERSION_TLS1_2);
 }
 
-static void offer(struct session *session, const struct hello *hello)
+static void offer(struct session *session, const struct hello *hello,
+		  const struct tls_limits *limits)
 {
 	mbedtls_ssl_config *conf = &session->mbed->conf;
 
-	offer_versions(session, hello);
+	offer_versions(session, hello, limits);
 	session->has_post_handshake_auth = hello->has_post_handshake_auth;
 	offer_alpn(session, hello);
-	common_suites(hello, session->mbed->suites);
+	common_suites(hello, limits, session->mbed->suites);
 	mbedtls_ssl_conf_ciphersuites(conf, session->mbed->suites);
-	if (common_groups(hello, session->mbed->groups) > 0)
-		mbedtls_ssl_conf_groups(conf, session->mbed->groups);
-	if (common_signatures(hello, session->mbed->signature_algorithms) > 0)
-		mbedtls_ssl_conf_sig_algs(conf, session->mbed->signature_algorithms);
+	offer_codes(&hello->groups, limits->groups, session->mbed->groups);
+	mbedtls_ssl_conf_groups(conf, session->mbed->groups);
+	offer_codes(&hello->signature_algorithms, limits->signature_algorithms,
+		    session->mbed->signature_algorithms);
+	mbedtls_ssl_conf_sig_algs(conf, session->mbed->signature_algorithms);
 	/* A resumed handshake would hide what the server asks; see upstream_keep(). */
 	mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
 	mbedtls_ssl_conf_tls13_key_exchange_modes(conf,
@@ -142,14 +130,14 @@ static void offer(struct session *session, const struct hello *hello)
 }
 
 int upstream_new(struct sock *sock, struct tls_thread *thread, const struct hello *hello,
-		 struct session **ret_session)
+		 const struct tls_limits *limits, struct session **ret_session)
 {
 	struct session *session = mbed_session_new(sock, thread, MBEDTLS_SSL_IS_CLIENT);
 	int r;
 
 	if (!session)
 		return -ENOMEM;
-	offer(session, hello);
+	offer(session, hello, limits);
 	r = mbed_session_start(session);
 	/* Called also when there is no name: the library insists that somebody thought of it. */
 	if (r == 0 &&

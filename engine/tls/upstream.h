@@ -5,6 +5,7 @@
 #include "tls/certificate.h"
 #include "tls/certreq.h"
 #include "tls/hello.h"
+#include "tls/limits.h"
 #include "tls/resumption.h"
 #include "tls/session.h"
 
@@ -32,12 +33,12 @@ enum upstream_result {
 	UPSTREAM_RESET,
 };
 
-/* Whether it offers a version, a suite, a group and a signature that this engine speaks. */
-bool upstream_is_possible(const struct hello *hello);
+/* Whether it offers a version, a suite, a group and a signature that may be. */
+bool upstream_is_possible(const struct hello *hello, const struct tls_limits *limits);
 
 /* 0 or -ENOMEM. The socket is connected; it and `thread` are borrowed. */
 int upstream_new(struct sock *sock, struct tls_thread *thread, const struct hello *hello,
-		 struct session **ret_session);
+		 const struct tls_limits *limits, struct session **ret_session);
 
 /*
  * Before the handshake: whoever is to read the session wants to hear of a request inside it, by

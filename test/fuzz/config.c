@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/config.h"
+#include "policy/load.h"
 
 static void decide(const struct config *config, const char *host)
 {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tls/names.h"
+#include "base/names.h"
 #include "tls/serverhello.h"
 
 static void check(uint16_t (*group_of)(const uint8_t *, size_t), const uint8_t *bytes, size_t n)

@@ -152,21 +152,6 @@ class ClientCertificate(LabTest):
                 path, "--label", "Alice", "--id", "01", f"pkcs11:token={label}", environment=environment)
         return environment
 
-    def test_chromium(self):
-        """Its hello, with a post-quantum key share, is larger than a packet."""
-        home = self.lab.folder / "home"
-        database = home / ".pki" / "nssdb"
-        database.mkdir(parents=True)
-        pki.run("certutil", "-N", "--empty-password", "-d", f"sql:{database}")
-        pki.run("certutil", "-A", "-n", "appliance", "-t", "C,,", "-i", self.engine.folder / "ca.crt", "-d",
-            f"sql:{database}")
-        done = self.lab.client.run("env", f"HOME={home}", "chromium", "--headless", "--no-sandbox", "--disable-gpu",
-            "--dump-dom", "https://plain.example/")
-        self.assertIn('"host": "plain.example"', done.stdout)
-        line = self.engine.connection(host="plain.example")
-        self.assert_fate(line, "intercept", "default")
-        self.assertGreater(line["tls"]["hello_bytes"], 1500)
-
 
 if __name__ == "__main__":
     unittest.main()

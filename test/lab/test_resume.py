@@ -13,7 +13,7 @@ VERSIONS = ("-tls1_2", "-tls1_3")
 
 
 class Resume(LabTest):
-    SETTINGS = {"upstream": {"resumption": False}}
+    SETTINGS = {"upstream": {"resumption": False}, "tls": {"suites": "all"}}
 
     @classmethod
     def make_servers(cls):

@@ -70,7 +70,7 @@ static void open_session(int version, const char *cipher)
 		assert_int_equal(SSL_CTX_set_ciphersuites(h.context, cipher), 1);
 	else if (cipher)
 		assert_int_equal(SSL_CTX_set_cipher_list(h.context, cipher), 1);
-	assert_int_equal(upstream_new(&h.sock, thread, &hello, &session), 0);
+	assert_int_equal(upstream_new(&h.sock, thread, &hello, &TLS_LIMITS_NONE, &session), 0);
 	handshake_start(&h);
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && result == UPSTREAM_WAIT; i++) {
 		result = upstream_handshake(session);

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "policy/authorities.h"
-#include "policy/config.h"
 #include "policy/keys.h"
+#include "policy/load.h"
 
 /* --- files of a test ------------------------------------------------------------------------- */
 

@@ -104,13 +104,17 @@ static void begin_client(void)
 	SSL_set1_host(h.peer, "www.example.com");
 }
 
+enum { STRONGEST = 0xc030 }; /* of TLS 1.2: TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 */
+
 /* The client's hello is peeked and taken off, and the session begins, as the engine does it. */
 static enum leaf_key greet(uint16_t version, uint16_t suite, const char *alpn)
 {
 	static uint8_t bytes[HELLO_MAX], message[DOWNSTREAM_HELLO_MAX];
 	struct session_facts facts = { .version = version, .suite = suite, .alpn = alpn };
 	struct hello hello;
-	struct downstream_offer offer = { .hello = &hello, .message = message, .upstream = &facts };
+	struct downstream_offer offer = {
+		.hello = &hello, .message = message, .limits = TLS_LIMITS_NONE, .upstream = &facts
+	};
 	enum leaf_key key;
 	ssize_t n;
 
@@ -122,7 +126,7 @@ static enum leaf_key greet(uint16_t version, uint16_t suite, const char *alpn)
 	assert_int_equal(hello_parse(bytes, (size_t)n, &hello), HELLO_WHOLE);
 	assert_int_equal(sock_recv(&h.sock, bytes, hello.wire_length), hello.wire_length);
 	offer.message_length = hello_message(bytes, hello.wire_length, message, sizeof(message));
-	key = leaf_key_for(&hello, version);
+	key = leaf_key_for(&hello, &offer.limits, &facts);
 	offer.leaf = leaves[key];
 	assert_int_equal(downstream_new(&h.sock, thread, &offer, &session), 0);
 	memset(bytes, 0, sizeof(bytes)); /* nothing of it may be needed any more */
@@ -152,7 +156,7 @@ static enum downstream_result run(void)
 static void check_ready(int version, const char *sigalgs, enum leaf_key want)
 {
 	static const uint8_t alpn[] = "\x02h2\x08http/1.1";
-	uint16_t suite = version == TLS1_3_VERSION ? 0x1303 : 0;
+	uint16_t suite = version == TLS1_3_VERSION ? 0x1303 : STRONGEST;
 	struct session_facts facts;
 	const uint8_t *chosen;
 	unsigned n;
@@ -171,7 +175,7 @@ static void check_ready(int version, const char *sigalgs, enum leaf_key want)
 	facts = session_facts(session);
 	assert_int_equal(facts.version, version);
 	assert_int_equal(facts.suite, SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(h.peer)));
-	if (suite != 0)
+	if (version == TLS1_3_VERSION)
 		assert_int_equal(facts.suite, suite);
 	assert_int_equal(facts.group, 29);
 	assert_string_equal(facts.alpn, "http/1.1");
@@ -190,6 +194,34 @@ static void test_ready(void **state)
 	check_ready(TLS1_2_VERSION, "RSA+SHA256", LEAF_KEY_RSA);
 }
 
+/* The client is not shown more than the server gave, and learns the best of that. */
+static void test_not_stronger(void **state)
+{
+	static const struct {
+		uint16_t chosen;
+		const char *shown; /* of OpenSSL's default list, by its preference */
+	} all[] = {
+		{ 0xc02b, "ECDHE-ECDSA-AES128-GCM-SHA256" },
+		{ 0xc02f, "ECDHE-ECDSA-AES128-GCM-SHA256" },
+		{ 0xc030, "ECDHE-ECDSA-AES256-GCM-SHA384" },
+		{ 0xc027, "ECDHE-ECDSA-AES128-SHA256" },
+		{ 0xc013, "ECDHE-ECDSA-AES128-SHA" },
+		{ 0x009c, "AES128-GCM-SHA256" }, /* no forward secrecy */
+		{ 0x002f, "AES128-SHA" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < N_OF(all); i++) {
+		connect_client(TLS1_2_VERSION);
+		SSL_CTX_set_cipher_list(h.context, "ALL:@SECLEVEL=0");
+		begin_client();
+		greet(TLS1_2_VERSION, all[i].chosen, NULL);
+		assert_int_equal(run(), DOWNSTREAM_READY);
+		assert_string_equal(SSL_get_cipher_name(h.peer), all[i].shown);
+		teardown(NULL);
+	}
+}
+
 /* In TLS 1.2 the suites say which key a client can verify. */
 static void test_rsa_suites(void **state)
 {
@@ -200,7 +232,7 @@ static void test_rsa_suites(void **state)
 		connect_client(TLS1_2_VERSION);
 		SSL_CTX_set_cipher_list(h.context, lists[i]);
 		begin_client();
-		assert_int_equal(greet(TLS1_2_VERSION, 0, NULL), LEAF_KEY_RSA);
+		assert_int_equal(greet(TLS1_2_VERSION, STRONGEST, NULL), LEAF_KEY_RSA);
 		assert_int_equal(run(), DOWNSTREAM_READY);
 		assert_string_equal(SSL_get_cipher_name(h.peer), lists[i]);
 		assert_null(session_facts(session).alpn);
@@ -478,9 +510,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
-		TEST(test_ready),           TEST(test_rsa_suites),   TEST(test_early_data),
-		TEST(test_refusing_client), TEST(test_gone_client),  TEST(test_read),
-		TEST(test_write),           TEST(test_close_notify), TEST(test_ends),
+		TEST(test_ready),      TEST(test_not_stronger),    TEST(test_rsa_suites),
+		TEST(test_early_data), TEST(test_refusing_client), TEST(test_gone_client),
+		TEST(test_read),       TEST(test_write),           TEST(test_close_notify),
+		TEST(test_ends),
 #undef TEST
 	};
 

@@ -54,7 +54,7 @@ static enum upstream_result shake_hands(int version, X509 *leaf, EVP_PKEY *key, 
 		SSL_CTX_set_verify(h.context, SSL_VERIFY_PEER, NULL);
 	assert_int_equal(SSL_CTX_use_certificate(h.context, leaf), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey(h.context, key), 1);
-	assert_int_equal(upstream_new(&h.sock, thread, &hello, &session), 0);
+	assert_int_equal(upstream_new(&h.sock, thread, &hello, &TLS_LIMITS_NONE, &session), 0);
 	handshake_start(&h);
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && result == UPSTREAM_WAIT; i++) {
 		result = is_asked ? upstream_prove(session) : upstream_handshake(session);

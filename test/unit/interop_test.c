@@ -198,7 +198,7 @@ static void check_upstream(const struct peer_way *way, unsigned server)
 	hello.groups.n = way->version == TLS1_2_VERSION && way->group != PEER_P256 ? 2 : 1;
 	hello.groups.at[0] = group_codes[way->group];
 	hello.groups.at[1] = group_codes[PEER_P256];
-	assert_int_equal(upstream_new(&sock, thread, &hello, &session), 0);
+	assert_int_equal(upstream_new(&sock, thread, &hello, &TLS_LIMITS_NONE, &session), 0);
 	peer = peer_new(way, &identity, peer_fd);
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS; i++) {
 		if (result == UPSTREAM_WAIT)
@@ -222,9 +222,13 @@ static void greet(const struct peer_way *way)
 {
 	static uint8_t bytes[HELLO_MAX], message[DOWNSTREAM_HELLO_MAX];
 	struct session_facts facts = { .version = (uint16_t)way->version,
-				       .suite = suite_codes[way->cipher] };
+				       .suite = way->version == TLS1_3_VERSION
+							? suite_codes[way->cipher]
+							: 0xc030 };
 	struct hello hello;
-	struct downstream_offer offer = { .hello = &hello, .message = message, .upstream = &facts };
+	struct downstream_offer offer = {
+		.hello = &hello, .message = message, .limits = TLS_LIMITS_NONE, .upstream = &facts
+	};
 	ssize_t n;
 
 	(void)peer_shake(peer);
@@ -235,7 +239,7 @@ static void greet(const struct peer_way *way)
 	assert_int_equal(hello_parse(bytes, (size_t)n, &hello), HELLO_WHOLE);
 	assert_int_equal(sock_recv(&sock, bytes, hello.wire_length), hello.wire_length);
 	offer.message_length = hello_message(bytes, hello.wire_length, message, sizeof(message));
-	offer.leaf = leaves[leaf_key_for(&hello, (uint16_t)way->version)];
+	offer.leaf = leaves[leaf_key_for(&hello, &offer.limits, &facts)];
 	assert_int_equal(downstream_new(&sock, thread, &offer, &session), 0);
 }
 

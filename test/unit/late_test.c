@@ -71,7 +71,7 @@ static void open_session(int version, const char *hello_name, bool hears)
 	assert_int_equal(SSL_CTX_use_certificate(h.context, leaf), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey(h.context, key), 1);
 	name_authorities(2);
-	assert_int_equal(upstream_new(&h.sock, thread, &hello, &session), 0);
+	assert_int_equal(upstream_new(&h.sock, thread, &hello, &TLS_LIMITS_NONE, &session), 0);
 	if (hears)
 		upstream_hear_late(session);
 	handshake_start(&h);
@@ -255,7 +255,7 @@ static void test_after_retry(void **state)
 	SSL_CTX_set1_groups_list(h.context, "P-521");
 	assert_int_equal(SSL_CTX_use_certificate(h.context, leaf), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey(h.context, key), 1);
-	assert_int_equal(upstream_new(&h.sock, thread, &hello, &session), 0);
+	assert_int_equal(upstream_new(&h.sock, thread, &hello, &TLS_LIMITS_NONE, &session), 0);
 	upstream_hear_late(session);
 	handshake_start(&h);
 	socks_raise(&h.sock);

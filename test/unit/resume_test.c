@@ -145,12 +145,16 @@ static void begin_client(const struct visit *visit, SSL_SESSION *old)
 static void greet(const struct visit *visit)
 {
 	static uint8_t bytes[HELLO_MAX], message[DOWNSTREAM_HELLO_MAX];
+	bool is_13 = visit->version == TLS1_3_VERSION;
 	struct session_facts facts = { .version = (uint16_t)visit->version,
-				       .suite = visit->suite ? visit->suite : 0x1301,
+				       .suite = visit->suite ? visit->suite
+						: is_13      ? 0x1301
+							     : 0xc030,
 				       .alpn = "h2" };
 	struct hello hello;
 	struct downstream_offer offer = { .hello = &hello,
 					  .message = message,
+					  .limits = TLS_LIMITS_NONE,
 					  .upstream = &facts,
 					  .tickets = visit->has_no_tickets ? NULL : tickets,
 					  .generation = visit->generation };
@@ -165,7 +169,7 @@ static void greet(const struct visit *visit)
 	assert_int_equal(hello_parse(bytes, (size_t)n, &hello), HELLO_WHOLE);
 	assert_int_equal(sock_recv(&h.sock, bytes, hello.wire_length), hello.wire_length);
 	offer.message_length = hello_message(bytes, hello.wire_length, message, sizeof(message));
-	offer.leaf = leaves[visit->leaf][leaf_key_for(&hello, (uint16_t)visit->version)];
+	offer.leaf = leaves[visit->leaf][leaf_key_for(&hello, &offer.limits, &facts)];
 	assert_int_equal(downstream_new(&h.sock, thread, &offer, &session), 0);
 }
 
@@ -300,6 +304,7 @@ static void test_resumes(void **state)
 	for (visit.suite = 0x1301; visit.suite <= 0x1303; visit.suite++)
 		check_resumes(&visit);
 	visit.version = TLS1_2_VERSION;
+	visit.suite = 0;
 	check_resumes(&visit);
 	for (unsigned i = 0; i < N_OF(suites); i++) {
 		visit.suites = suites[i];

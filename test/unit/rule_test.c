@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "policy/config.h"
+#include "policy/load.h"
 
 static struct config *load(const char *text)
 {

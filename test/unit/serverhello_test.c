@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "tls/names.h"
+#include "base/names.h"
 #include "tls/serverhello.h"
 
 #define RANDOM "0123456789abcdef0123456789abcdef"

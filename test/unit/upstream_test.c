@@ -79,8 +79,8 @@ static void serve(int version, EVP_PKEY *key, const char *sans)
 static void begin(const char *hello_name)
 {
 	hello = handshake_hello(hello_name);
-	assert_true(upstream_is_possible(&hello));
-	assert_int_equal(upstream_new(&h.sock, thread, &hello, &session), 0);
+	assert_true(upstream_is_possible(&hello, &TLS_LIMITS_NONE));
+	assert_int_equal(upstream_new(&h.sock, thread, &hello, &TLS_LIMITS_NONE, &session), 0);
 	handshake_start(&h);
 }
 
@@ -557,29 +557,29 @@ static void test_impossible(void **state)
 
 	(void)state;
 	hello = handshake_hello("openssl_tls11");
-	assert_false(upstream_is_possible(&hello));
+	assert_false(upstream_is_possible(&hello, &TLS_LIMITS_NONE));
 	hello = handshake_hello("curl");
-	assert_true(upstream_is_possible(&hello));
+	assert_true(upstream_is_possible(&hello, &TLS_LIMITS_NONE));
 	other = hello;
 	set_list(&other.groups, 4588); /* post-quantum only */
-	assert_false(upstream_is_possible(&other));
+	assert_false(upstream_is_possible(&other, &TLS_LIMITS_NONE));
 	other = hello;
 	set_list(&other.signature_algorithms, 0x0807); /* Ed25519 only */
-	assert_false(upstream_is_possible(&other));
+	assert_false(upstream_is_possible(&other, &TLS_LIMITS_NONE));
 	other = hello;
 	other.n_suites = 1;
 	other.suites[0] = 0x0a0a;
-	assert_false(upstream_is_possible(&other));
+	assert_false(upstream_is_possible(&other, &TLS_LIMITS_NONE));
 	/* TLS 1.3 alone with a suite of TLS 1.2, and the reverse. */
 	other = hello;
 	set_list(&other.versions, 0x0304);
 	other.n_suites = 1;
 	other.suites[0] = 0xc02f;
-	assert_false(upstream_is_possible(&other));
+	assert_false(upstream_is_possible(&other, &TLS_LIMITS_NONE));
 	set_list(&other.versions, 0x0303);
-	assert_true(upstream_is_possible(&other));
+	assert_true(upstream_is_possible(&other, &TLS_LIMITS_NONE));
 	other.suites[0] = 0x1301;
-	assert_false(upstream_is_possible(&other));
+	assert_false(upstream_is_possible(&other, &TLS_LIMITS_NONE));
 }
 
 int main(void)

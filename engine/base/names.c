@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tls/names.h"
+#include "base/names.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define VERSIONS(X)                                                                                \
 	X(0x0300, "SSLv3")                                                                         \
@@ -38,6 +39,51 @@
 	X(4588, "x25519mlkem768")                                                                  \
 	X(4589, "secp384r1mlkem1024")                                                              \
 	X(0x6399, "x25519kyber768draft00")
+
+/* Those that the engine speaks. */
+#define SUITES(X)                                                                                  \
+	X(0x1301, "TLS_AES_128_GCM_SHA256")                                                        \
+	X(0x1302, "TLS_AES_256_GCM_SHA384")                                                        \
+	X(0x1303, "TLS_CHACHA20_POLY1305_SHA256")                                                  \
+	X(0xc02b, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")                                       \
+	X(0xc02c, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")                                       \
+	X(0xcca9, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256")                                 \
+	X(0xc02f, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")                                         \
+	X(0xc030, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384")                                         \
+	X(0xcca8, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256")                                   \
+	X(0xc009, "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA")                                          \
+	X(0xc00a, "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA")                                          \
+	X(0xc013, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA")                                            \
+	X(0xc014, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA")                                            \
+	X(0xc023, "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256")                                       \
+	X(0xc024, "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384")                                       \
+	X(0xc027, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256")                                         \
+	X(0xc028, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384")                                         \
+	X(0x009e, "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256")                                           \
+	X(0x009f, "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384")                                           \
+	X(0xccaa, "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256")                                     \
+	X(0x0033, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA")                                              \
+	X(0x0039, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA")                                              \
+	X(0x0067, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256")                                           \
+	X(0x006b, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256")                                           \
+	X(0x009c, "TLS_RSA_WITH_AES_128_GCM_SHA256")                                               \
+	X(0x009d, "TLS_RSA_WITH_AES_256_GCM_SHA384")                                               \
+	X(0x002f, "TLS_RSA_WITH_AES_128_CBC_SHA")                                                  \
+	X(0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA")                                                  \
+	X(0x003c, "TLS_RSA_WITH_AES_128_CBC_SHA256")                                               \
+	X(0x003d, "TLS_RSA_WITH_AES_256_CBC_SHA256")
+
+/* The same. */
+#define SIGNATURES(X)                                                                              \
+	X(0x0403, "ecdsa_secp256r1_sha256")                                                        \
+	X(0x0503, "ecdsa_secp384r1_sha384")                                                        \
+	X(0x0603, "ecdsa_secp521r1_sha512")                                                        \
+	X(0x0804, "rsa_pss_rsae_sha256")                                                           \
+	X(0x0805, "rsa_pss_rsae_sha384")                                                           \
+	X(0x0806, "rsa_pss_rsae_sha512")                                                           \
+	X(0x0401, "rsa_pkcs1_sha256")                                                              \
+	X(0x0501, "rsa_pkcs1_sha384")                                                              \
+	X(0x0601, "rsa_pkcs1_sha512")
 
 /* The retired ones of RFC 5246 are still sent by TLS 1.2 peers. */
 #define ALERTS(X)                                                                                  \
@@ -93,6 +139,29 @@ const char *names_group(uint16_t group)
 {
 	switch (group) {
 		GROUPS(CASE)
+	}
+	return NULL;
+}
+
+bool names_is_post_quantum(uint16_t group)
+{
+	const char *name = names_group(group);
+
+	return name && (strstr(name, "mlkem") || strstr(name, "kyber"));
+}
+
+const char *names_suite(uint16_t suite)
+{
+	switch (suite) {
+		SUITES(CASE)
+	}
+	return NULL;
+}
+
+const char *names_signature(uint16_t algorithm)
+{
+	switch (algorithm) {
+		SIGNATURES(CASE)
 	}
 	return NULL;
 }
