@@ -140,6 +140,7 @@ static int configure(struct session *session, const struct downstream_offer *off
 		if (mbedtls_ssl_conf_alpn_protocols(conf, session->mbed->alpn))
 			return -ENOMEM;
 	}
+	session->mbed->leaf = offer->leaf;
 	/* The library only reads the chain and the key, though it takes them as non-const. */
 	if (mbedtls_ssl_conf_own_cert(conf, (mbedtls_x509_crt *)&offer->leaf->chain,
 				      offer->leaf->key))
@@ -185,6 +186,7 @@ enum downstream_result downstream_handshake(struct session *session)
 		case MBED_STEP_TOO_LARGE:
 		case MBED_STEP_CERTIFICATE:
 		case MBED_STEP_ERROR:
+			leaf_recover(session->mbed->leaf);
 			return DOWNSTREAM_TLS_ERROR;
 		}
 	}

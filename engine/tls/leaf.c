@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include "tls/leaf.h"
 
+#include <mbedtls/threading.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -122,6 +124,25 @@ struct leaf *leaf_new(const struct leaf_keys *keys, enum leaf_key key, const uin
 	certificate_digest((struct der){ .bytes = leaf->chain.raw.p, .n = leaf->chain.raw.len },
 			   leaf->digest);
 	return leaf;
+}
+
+/*
+ * An RSA key keeps a pair of blinding values, which each operation squares. If memory runs out
+ * between the two, they do not belong together any more, and every operation from then on is wrong.
+ * Without them the next operation makes new ones.
+ */
+void leaf_recover(const struct leaf *leaf)
+{
+	mbedtls_rsa_context *rsa;
+
+	if (mbedtls_pk_get_type(leaf->key) != MBEDTLS_PK_RSA)
+		return;
+	rsa = mbedtls_pk_rsa(*leaf->key);
+	if (mbedtls_mutex_lock(&rsa->mutex) != 0)
+		return;
+	mbedtls_mpi_free(&rsa->Vf);
+	mbedtls_mpi_free(&rsa->Vi);
+	mbedtls_mutex_unlock(&rsa->mutex);
 }
 
 void leaf_free(struct leaf *leaf)

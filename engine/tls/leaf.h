@@ -37,4 +37,7 @@ struct leaf *leaf_new(const struct leaf_keys *keys, enum leaf_key key, const uin
 		      size_t n);
 void leaf_free(struct leaf *leaf);
 
+/* After a handshake under it failed: whatever of its key a lack of memory may have spoiled goes. */
+void leaf_recover(const struct leaf *leaf);
+
 #endif

@@ -53,7 +53,8 @@ struct mbed {
 	size_t prefix_length;
 	size_t prefix_taken;
 	bool has_tls13;             /* in what was offered */
-	struct tickets_use tickets; /* downstream */
+	struct tickets_use tickets; /* downstream, as is the leaf, which is borrowed */
+	const struct leaf *leaf;
 	struct protect_secrets
 		secrets[2]; /* the client's, the server's; as the handshake made them */
 	bool is_reading;    /* the library is, on behalf of mbed_read() */
