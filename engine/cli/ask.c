@@ -129,7 +129,7 @@ static void judge(const struct asker *asker, const struct session *session, cons
 	ask->has_key = n > 0 && certificate_key_digest(chain[0], ask->key_sha256) == 0;
 	if (!asker->trust || n == 0)
 		return;
-	ask->verdict = verify_chain(asker->trust, chain, n, host, server, NULL, ask->detail);
+	ask->verdict = verify_chain(asker->trust, chain, n, host, server, ask->detail);
 	ask->is_judged = true;
 }
 

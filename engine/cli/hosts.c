@@ -121,8 +121,8 @@ static void note_chain(const struct hosts *hosts, struct host *host,
 	memcpy(host->key_sha256, digest, sizeof(digest));
 	host->is_judged = hosts->trust;
 	if (hosts->trust)
-		host->verdict = verify_chain(hosts->trust, chain, n, host->name, &host->server,
-					     NULL, detail);
+		host->verdict =
+			verify_chain(hosts->trust, chain, n, host->name, &host->server, detail);
 }
 
 int hosts_add(struct hosts *hosts, const union addr *server, const struct sighting *sighting)

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "tls/x509.h"
+
 /* Copies whole letters of UTF-8 as far as there is room, C1 control characters as '?'. */
 static void copy_letters(const char *bytes, size_t n, char *text, size_t size)
 {
@@ -131,19 +133,14 @@ int certificate_key_digest(struct der der, uint8_t ret_digest[32])
 	return is_read ? 0 : -EBADMSG;
 }
 
-int certificate_read(struct der der, struct certificate *ret_certificate)
+void certificate_of_x509(const X509 *x509, struct der der, struct certificate *ret_certificate)
 {
-	const uint8_t *at = der.bytes;
-	X509 *x509 = d2i_X509(NULL, &at, (long)der.n);
-	const ASN1_INTEGER *serial;
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(x509);
 	uint8_t digest[32];
 
-	if (!x509)
-		return -EBADMSG;
 	memset(ret_certificate, 0, sizeof(*ret_certificate));
 	name_text(X509_get_subject_name(x509), ret_certificate->subject, CERTIFICATE_NAME_SIZE);
 	name_text(X509_get_issuer_name(x509), ret_certificate->issuer, CERTIFICATE_NAME_SIZE);
-	serial = X509_get0_serialNumber(x509);
 	hex_text(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial),
 		 ret_certificate->serial, sizeof(ret_certificate->serial));
 	certificate_digest(der, digest);
@@ -152,6 +149,16 @@ int certificate_read(struct der der, struct certificate *ret_certificate)
 	time_text(X509_get0_notAfter(x509), ret_certificate->not_after);
 	read_sans(x509, ret_certificate);
 	(void)key_digest(x509, ret_certificate->key_sha256);
+}
+
+int certificate_read(struct der der, struct certificate *ret_certificate)
+{
+	const uint8_t *at = der.bytes;
+	X509 *x509 = d2i_X509(NULL, &at, (long)der.n);
+
+	if (!x509)
+		return -EBADMSG;
+	certificate_of_x509(x509, der, ret_certificate);
 	X509_free(x509);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "tls/shelf.h"
 
 #define HASH_NONFATAL_OOM 1
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes(key, n))
@@ -22,6 +23,7 @@ struct remembered {
 
 struct judge {
 	struct remembered *all; /* in the order of use */
+	struct shelf *shelf;
 	EVP_MD_CTX *digest;
 	EVP_MD *sha256;
 };
@@ -34,7 +36,8 @@ struct judge *judge_new(void)
 		return NULL;
 	judge->digest = EVP_MD_CTX_new();
 	judge->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (!judge->digest || !judge->sha256) {
+	judge->shelf = shelf_new();
+	if (!judge->digest || !judge->sha256 || !judge->shelf) {
 		judge_free(judge);
 		return NULL;
 	}
@@ -54,6 +57,7 @@ void judge_free(struct judge *judge)
 		return;
 	while (judge->all)
 		forget(judge, judge->all);
+	shelf_free(judge->shelf);
 	EVP_MD_CTX_free(judge->digest);
 	EVP_MD_free(judge->sha256);
 	free(judge);
@@ -77,8 +81,8 @@ static bool add(EVP_MD_CTX *digest, const void *bytes, size_t n)
 	       EVP_DigestUpdate(digest, bytes, n);
 }
 
-static bool make_key(struct judge *judge, const struct trust *trust, const struct der *chain,
-		     unsigned n, const char *host, const union addr *server, uint8_t key[DIGEST])
+static bool make_key(struct judge *judge, struct trust *trust, const struct der *chain, unsigned n,
+		     const char *host, const union addr *server, uint8_t key[DIGEST])
 {
 	uint64_t serial = trust_serial(trust);
 	size_t n_address;
@@ -108,13 +112,25 @@ static bool keep_leaf(struct judgement *judgement, const struct der *chain, unsi
 	return true;
 }
 
+static STACK_OF(X509) *
+	others_of(struct judge *judge, struct trust *trust, const struct der *chain, unsigned n)
+{
+	STACK_OF(X509) *others = sk_X509_new_null();
+
+	for (unsigned i = 1; others && i < n && i < VERIFY_CHAIN_MAX; i++)
+		x509_push(others, shelf_get(judge->shelf, trust, chain[i]));
+	return others;
+}
+
 /* *ret_life: ms that it is good for. */
-static struct judgement *judgement_new(const struct trust *trust, const struct der *chain,
-				       unsigned n, const char *host, const union addr *server,
-				       uint64_t *ret_life)
+static struct judgement *judgement_new(struct judge *judge, struct trust *trust,
+				       const struct der *chain, unsigned n, const char *host,
+				       const union addr *server, uint64_t *ret_life)
 {
 	struct judgement *judgement = calloc(1, sizeof(*judgement));
 	uint64_t left = 0;
+	X509 *leaf;
+	STACK_OF(X509) * others;
 
 	if (!judgement)
 		return NULL;
@@ -123,8 +139,15 @@ static struct judgement *judgement_new(const struct trust *trust, const struct d
 		free(judgement);
 		return NULL;
 	}
-	judgement->verdict = verify_chain(trust, chain, n, host, server, &left, judgement->detail);
-	judgement->is_read = n > 0 && certificate_read(chain[0], &judgement->leaf) == 0;
+	leaf = n > 0 ? x509_parse(trust_context(trust), chain[0]) : NULL;
+	others = others_of(judge, trust, chain, n);
+	judgement->verdict =
+		verify_x509(trust, leaf, others, host, server, &left, judgement->detail);
+	judgement->is_read = leaf;
+	if (leaf)
+		certificate_of_x509(leaf, chain[0], &judgement->leaf);
+	sk_X509_pop_free(others, X509_free);
+	X509_free(leaf);
 	if (judgement->verdict != VERIFY_OK)
 		*ret_life = JUDGE_LIFE_BAD_MS;
 	else
@@ -176,9 +199,8 @@ static struct judgement *recall(struct judge *judge, const uint8_t key[DIGEST], 
 	return judgement;
 }
 
-struct judgement *judge_chain(struct judge *judge, const struct trust *trust,
-			      const struct der *chain, unsigned n, const char *host,
-			      const union addr *server, uint64_t now)
+struct judgement *judge_chain(struct judge *judge, struct trust *trust, const struct der *chain,
+			      unsigned n, const char *host, const union addr *server, uint64_t now)
 {
 	uint8_t key[DIGEST];
 	bool has_key = make_key(judge, trust, chain, n, host, server, key);
@@ -187,7 +209,7 @@ struct judgement *judge_chain(struct judge *judge, const struct trust *trust,
 
 	if (judgement)
 		return judgement;
-	judgement = judgement_new(trust, chain, n, host, server, &life);
+	judgement = judgement_new(judge, trust, chain, n, host, server, &life);
 	if (judgement && life > 0) {
 		judgement->until = now + life;
 		if (has_key)

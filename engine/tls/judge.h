@@ -36,9 +36,8 @@ struct judge *judge_new(void);
 void judge_free(struct judge *judge);
 
 /* As verify_chain(), at `now` (ms, monotonic); counted. NULL: no memory. */
-struct judgement *judge_chain(struct judge *judge, const struct trust *trust,
-			      const struct der *chain, unsigned n, const char *host,
-			      const union addr *server, uint64_t now);
+struct judgement *judge_chain(struct judge *judge, struct trust *trust, const struct der *chain,
+			      unsigned n, const char *host, const union addr *server, uint64_t now);
 void judgement_unref(struct judgement *judgement);
 
 #endif

@@ -6,11 +6,14 @@
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "tls/x509.h"
 
 enum {
 	/* 112 bits: no SHA-1 or MD5 signatures, no RSA below 2048 bits. */
@@ -18,6 +21,8 @@ enum {
 };
 
 struct trust {
+	atomic_uint n_refs;
+	struct x509_context context; /* of all certificates that are judged by it */
 	X509_STORE *store;
 	uint64_t serial; /* random: nobody has to count */
 };
@@ -31,15 +36,16 @@ const char *verify_text(enum verify_result result)
 	return words[result];
 }
 
-static int load_into(X509_STORE *store, const char *path)
+static int load_into(struct trust *trust, const char *path)
 {
 	struct stat st;
 
 	if (stat(path, &st) < 0 || access(path, R_OK) < 0)
 		return -errno;
 	if (S_ISDIR(st.st_mode))
-		return X509_STORE_load_path(store, path) ? 0 : -EINVAL;
-	return X509_STORE_load_file(store, path) ? 0 : -EINVAL;
+		return X509_STORE_load_path(trust->store, path) ? 0 : -EINVAL;
+	return X509_STORE_load_file_ex(trust->store, path, trust->context.library, NULL) ? 0
+											 : -EINVAL;
 }
 
 int trust_load(const char *path, struct trust **ret_trust)
@@ -49,8 +55,10 @@ int trust_load(const char *path, struct trust **ret_trust)
 
 	if (!trust)
 		return -ENOMEM;
+	atomic_init(&trust->n_refs, 1);
+	x509_context_init(&trust->context);
 	trust->store = X509_STORE_new();
-	r = trust->store ? load_into(trust->store, path) : -ENOMEM;
+	r = trust->store ? load_into(trust, path) : -ENOMEM;
 	if (r == 0 && RAND_bytes((uint8_t *)&trust->serial, sizeof(trust->serial)) != 1)
 		r = -EIO;
 	if (r < 0) {
@@ -63,15 +71,27 @@ int trust_load(const char *path, struct trust **ret_trust)
 
 void trust_free(struct trust *trust)
 {
-	if (!trust)
+	if (!trust || atomic_fetch_sub(&trust->n_refs, 1) > 1)
 		return;
 	X509_STORE_free(trust->store);
+	x509_context_deinit(&trust->context);
 	free(trust);
+}
+
+struct trust *trust_ref(struct trust *trust)
+{
+	atomic_fetch_add(&trust->n_refs, 1);
+	return trust;
 }
 
 uint64_t trust_serial(const struct trust *trust)
 {
 	return trust->serial;
+}
+
+OSSL_LIB_CTX *trust_context(const struct trust *trust)
+{
+	return trust->context.library;
 }
 
 static enum verify_result result_of(int error)
@@ -96,22 +116,6 @@ static enum verify_result result_of(int error)
 	default:
 		return VERIFY_INVALID;
 	}
-}
-
-/* The server's certificates but the leaf, in whatever order it sent them. */
-static STACK_OF(X509) * read_others(const struct der *chain, unsigned n)
-{
-	STACK_OF(X509) *others = sk_X509_new_null();
-
-	for (unsigned i = 1; others && i < n && i < VERIFY_CHAIN_MAX; i++) {
-		const uint8_t *at = chain[i].bytes;
-		X509 *x509 = d2i_X509(NULL, &at, (long)chain[i].n);
-
-		/* One that does not parse cannot be needed by a chain that verifies. */
-		if (x509 && !sk_X509_push(others, x509))
-			X509_free(x509);
-	}
-	return others;
 }
 
 static bool set_purpose(X509_STORE_CTX *context, const char *host, const union addr *server)
@@ -164,14 +168,11 @@ static uint64_t seconds_left(X509_STORE_CTX *context)
 	return left;
 }
 
-enum verify_result verify_chain(const struct trust *trust, const struct der *chain, unsigned n,
-				const char *host, const union addr *server, uint64_t *ret_left,
-				char ret_detail[VERIFY_DETAIL_SIZE])
+enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X509) * others,
+			       const char *host, const union addr *server, uint64_t *ret_left,
+			       char ret_detail[VERIFY_DETAIL_SIZE])
 {
-	const uint8_t *at = n > 0 ? chain[0].bytes : NULL;
-	X509 *leaf = at ? d2i_X509(NULL, &at, (long)chain[0].n) : NULL;
-	STACK_OF(X509) *others = read_others(chain, n);
-	X509_STORE_CTX *context = X509_STORE_CTX_new();
+	X509_STORE_CTX *context = X509_STORE_CTX_new_ex(trust->context.library, NULL);
 	enum verify_result result = VERIFY_INVALID;
 
 	snprintf(ret_detail, VERIFY_DETAIL_SIZE, "the certificate cannot be read");
@@ -183,6 +184,20 @@ enum verify_result verify_chain(const struct trust *trust, const struct der *cha
 			*ret_left = seconds_left(context);
 	}
 	X509_STORE_CTX_free(context);
+	return result;
+}
+
+enum verify_result verify_chain(const struct trust *trust, const struct der *chain, unsigned n,
+				const char *host, const union addr *server,
+				char ret_detail[VERIFY_DETAIL_SIZE])
+{
+	X509 *leaf = n > 0 ? x509_parse(trust->context.library, chain[0]) : NULL;
+	STACK_OF(X509) *others = sk_X509_new_null();
+	enum verify_result result;
+
+	for (unsigned i = 1; others && i < n && i < VERIFY_CHAIN_MAX; i++)
+		x509_push(others, x509_parse(trust->context.library, chain[i]));
+	result = verify_x509(trust, leaf, others, host, server, NULL, ret_detail);
 	sk_X509_pop_free(others, X509_free);
 	X509_free(leaf);
 	return result;

@@ -33,6 +33,8 @@ struct trust;
  * cannot be read; -EINVAL when it holds no certificate.
  */
 int trust_load(const char *path, struct trust **ret_trust);
+/* Counted: another holder, and one less. */
+struct trust *trust_ref(struct trust *trust);
 void trust_free(struct trust *trust);
 /* Another for each that was ever loaded. */
 uint64_t trust_serial(const struct trust *trust);
@@ -44,11 +46,10 @@ enum {
 
 /*
  * Judges the chain for a TLS server of that name; without one ("") for its address. *ret_detail
- * says in words what is wrong and with which certificate; "" when nothing is. *ret_left, if asked
- * for and the result is VERIFY_OK: the seconds until the first certificate of the path ends.
+ * says in words what is wrong and with which certificate; "" when nothing is.
  */
 enum verify_result verify_chain(const struct trust *trust, const struct der *chain, unsigned n,
-				const char *host, const union addr *server, uint64_t *ret_left,
+				const char *host, const union addr *server,
 				char ret_detail[VERIFY_DETAIL_SIZE]);
 
 #endif

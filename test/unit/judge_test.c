@@ -9,6 +9,7 @@
 
 #include "test/unit/chain.h"
 #include "tls/judge.h"
+#include "tls/shelf.h"
 
 static struct trust *trusts[2];
 static struct judge *judge;
@@ -71,6 +72,7 @@ static int group_teardown(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
+		trust_free(trust_ref(trusts[i]));
 		trust_free(trusts[i]);
 		EVP_PKEY_free(keys[i]);
 	}
@@ -175,14 +177,63 @@ static void test_bound(void **state)
 	assert_ptr_equal(look(0, chain, 2, "a.test.example", 1), first);
 }
 
+/* An authority is parsed once, for one trust store. */
+static void test_shelf(void **state)
+{
+	static const uint8_t junk[] = "junk";
+	struct der broken = { .bytes = junk, .n = sizeof(junk) };
+	struct shelf *shelf = shelf_new();
+	X509 *first = shelf_get(shelf, trusts[0], chain[1]), *again;
+
+	(void)state;
+	assert_non_null(first);
+	again = shelf_get(shelf, trusts[0], other[1]); /* the same bytes elsewhere */
+	assert_ptr_equal(first, again);
+	X509_free(again);
+	assert_null(shelf_get(shelf, trusts[0], broken));
+	again = shelf_get(shelf, trusts[0], chain[0]);
+	assert_ptr_not_equal(first, again);
+	X509_free(again);
+	again = shelf_get(shelf, trusts[1], chain[1]);
+	assert_ptr_not_equal(first, again);
+	X509_free(again);
+	X509_free(first);
+	shelf_free(shelf);
+}
+
+static void test_shelf_bound(void **state)
+{
+	struct shelf *shelf = shelf_new();
+	X509 *first = shelf_get(shelf, trusts[0], chain[1]), *got;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * SHELF_MAX; i++) {
+		char name[16];
+		struct der der;
+
+		snprintf(name, sizeof(name), "%u", i);
+		der = make(name, "DNS:x", NULL, 0);
+		X509_free(shelf_get(shelf, trusts[0], der));
+		OPENSSL_free((void *)der.bytes);
+		if (i % 100 == 0) { /* used meanwhile, and so not the next to go */
+			got = shelf_get(shelf, trusts[0], chain[1]);
+			assert_ptr_equal(got, first);
+			X509_free(got);
+		}
+	}
+	got = shelf_get(shelf, trusts[0], chain[0]);
+	X509_free(first);
+	shelf_free(shelf);
+	assert_int_equal(X509_get_version(got), X509_VERSION_3); /* counted */
+	X509_free(got);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_remembered),
-		TEST(test_life),
-		TEST(test_unreadable),
-		TEST(test_bound),
+		TEST(test_remembered), TEST(test_life),  TEST(test_unreadable),
+		TEST(test_bound),      TEST(test_shelf), TEST(test_shelf_bound),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

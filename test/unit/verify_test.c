@@ -75,7 +75,7 @@ static enum verify_result judge(X509 *const *chain, unsigned n, const char *host
 	for (unsigned i = 0; i < n; i++)
 		ders[i] = chain_der(chain[i]);
 	memset(detail, 'x', VERIFY_DETAIL_SIZE);
-	result = verify_chain(trust, ders, n, host, &server, NULL, detail);
+	result = verify_chain(trust, ders, n, host, &server, detail);
 	for (unsigned i = 0; i < n; i++)
 		OPENSSL_free((void *)ders[i].bytes);
 	assert_non_null(memchr(detail, '\0', VERIFY_DETAIL_SIZE));
@@ -341,21 +341,21 @@ static void test_odd_chains(void **state)
 	(void)state;
 	for (unsigned i = 0; i < N_OF(ders); i++)
 		ders[i] = (struct der){ .bytes = garbage, .n = sizeof(garbage) - 1 };
-	assert_int_equal(verify_chain(trust, ders, 0, "a.example", &server, NULL, detail),
+	assert_int_equal(verify_chain(trust, ders, 0, "a.example", &server, detail),
 			 VERIFY_INVALID);
 	assert_true(detail[0] != '\0');
-	assert_int_equal(verify_chain(trust, ders, 2, "a.example", &server, NULL, detail),
+	assert_int_equal(verify_chain(trust, ders, 2, "a.example", &server, detail),
 			 VERIFY_INVALID);
 	ders[0] = chain_der(leaf);
 	ders[VERIFY_CHAIN_MAX - 1] = chain_der(middle);
-	assert_int_equal(verify_chain(trust, ders, N_OF(ders), "a.example", &server, NULL, detail),
+	assert_int_equal(verify_chain(trust, ders, N_OF(ders), "a.example", &server, detail),
 			 VERIFY_OK);
 	ders[VERIFY_CHAIN_MAX] = ders[VERIFY_CHAIN_MAX - 1];
 	ders[VERIFY_CHAIN_MAX - 1] = ders[1];
-	assert_int_equal(verify_chain(trust, ders, N_OF(ders), "a.example", &server, NULL, detail),
+	assert_int_equal(verify_chain(trust, ders, N_OF(ders), "a.example", &server, detail),
 			 VERIFY_UNTRUSTED);
 	/* Neither a name nor an address to ask for: nothing may be found good. */
-	assert_int_equal(verify_chain(trust, ders, N_OF(ders), "", &server, NULL, detail),
+	assert_int_equal(verify_chain(trust, ders, N_OF(ders), "", &server, detail),
 			 VERIFY_INVALID);
 	OPENSSL_free((void *)ders[0].bytes);
 	OPENSSL_free((void *)ders[VERIFY_CHAIN_MAX].bytes);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_TLS_X509_H
+#define POSTERN_TLS_X509_H
+
+/*
+ * Certificates as libcrypto has them. Private to this folder: parsing is what judging a chain costs
+ * most of, so those who need the same certificate pass it on.
+ */
+
+#include <openssl/provider.h>
+#include <openssl/x509.h>
+
+#include "tls/certificate.h"
+#include "tls/verify.h"
+
+/*
+ * A context in which certificates are parsed in a third of the time, and everything else is as in
+ * libcrypto's default one. It must outlive them.
+ */
+struct x509_context {
+	OSSL_LIB_CTX *library; /* NULL: there can be none, and it is the default one */
+	OSSL_PROVIDER *provider;
+};
+
+void x509_context_init(struct x509_context *context);
+void x509_context_deinit(struct x509_context *context);
+
+/* NULL: it does not parse. */
+X509 *x509_parse(OSSL_LIB_CTX *context, struct der der);
+
+/* The context of the trust store's own certificates, and as long-lived. */
+OSSL_LIB_CTX *trust_context(const struct trust *trust);
+
+/* Puts it on the stack, which owns it; NULL is passed over. */
+void x509_push(STACK_OF(X509) * stack, X509 *x509);
+
+/*
+ * As verify_chain(); `others`: in any order. *ret_left, if asked for and the result is VERIFY_OK:
+ * the seconds until the first certificate of the path ends.
+ */
+enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X509) * others,
+			       const char *host, const union addr *server, uint64_t *ret_left,
+			       char ret_detail[VERIFY_DETAIL_SIZE]);
+
+/* `der`: that which x509 was parsed from. */
+void certificate_of_x509(const X509 *x509, struct der der, struct certificate *ret_certificate);
+
+#endif
