@@ -123,13 +123,16 @@ static int dial(const union addr *server, uint64_t deadline, struct sock *ret_so
 static void judge(const struct asker *asker, const struct session *session, const char *host,
 		  const union addr *server, struct ask *ask)
 {
+	struct verify_subject subject = { .host = host,
+					  .server = server,
+					  .must_sign = session_is_signed(session) };
 	struct der chain[VERIFY_CHAIN_MAX];
 	unsigned n = upstream_chain(session, chain, VERIFY_CHAIN_MAX);
 
 	ask->has_key = n > 0 && certificate_key_digest(chain[0], ask->key_sha256) == 0;
 	if (!asker->trust || n == 0)
 		return;
-	ask->verdict = verify_chain(asker->trust, chain, n, host, server, ask->detail);
+	ask->verdict = verify_chain(asker->trust, chain, n, &subject, ask->detail);
 	ask->is_judged = true;
 }
 

@@ -110,6 +110,7 @@ static void note_chain(const struct hosts *hosts, struct host *host,
 {
 	char detail[VERIFY_DETAIL_SIZE];
 	struct der chain[VERIFY_CHAIN_MAX];
+	struct verify_subject subject = { .host = host->name, .server = &host->server };
 	unsigned n = sighting_chain(sighting, chain, VERIFY_CHAIN_MAX);
 	uint8_t digest[32];
 
@@ -121,8 +122,7 @@ static void note_chain(const struct hosts *hosts, struct host *host,
 	memcpy(host->key_sha256, digest, sizeof(digest));
 	host->is_judged = hosts->trust;
 	if (hosts->trust)
-		host->verdict =
-			verify_chain(hosts->trust, chain, n, host->name, &host->server, detail);
+		host->verdict = verify_chain(hosts->trust, chain, n, &subject, detail);
 }
 
 int hosts_add(struct hosts *hosts, const union addr *server, const struct sighting *sighting)

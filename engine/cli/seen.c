@@ -25,10 +25,14 @@ static const char *trust_store(const struct cli *cli)
 
 struct trust *seen_trust(const struct cli *cli)
 {
-	const char *path = trust_store(cli);
+	struct trust_sources sources = { .store = trust_store(cli) };
 	struct trust *trust = NULL;
-	int r = trust_load(path, &trust);
+	char path[TRUST_PATH_SIZE];
+	int r;
 
+	if (cli->config)
+		sources.crls = cli->config->upstream.crls;
+	r = trust_load(&sources, &trust, path);
 	if (r < 0)
 		(void)cli_fail(CLI_FAILURE, "%s: %s: no certificate will be judged", path,
 			       strerror(-r));

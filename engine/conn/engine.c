@@ -7,30 +7,55 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/log.h"
 #include "net/told.h"
 #include "policy/load.h"
+
+enum {
+	REFRESH_MS = 2000,
+	RETRY_MS = 30000, /* when it failed */
+};
+
+static int load_trust(const struct config *config, struct trust **ret_trust,
+		      struct config_error *ret_error)
+{
+	struct trust_sources sources = {
+		.store = config->upstream.trust_store,
+		.crls = config->upstream.crls,
+		.own = { config->ca.certificate, config->ca.untrusted_certificate },
+	};
+	char path[TRUST_PATH_SIZE];
+	int r = trust_load(&sources, ret_trust, path);
+
+	if (r < 0)
+		snprintf(ret_error->text, sizeof(ret_error->text),
+			 "what servers are verified against: %s: %s", path,
+			 r == -EINVAL ? "no certificates in it" : strerror(-r));
+	return r;
+}
 
 int settings_new(struct config *config, struct settings **ret_settings,
 		 struct config_error *ret_error)
 {
 	struct settings *settings = calloc(1, sizeof(*settings));
-	int r = settings ? trust_load(config->upstream.trust_store, &settings->trust) : -ENOMEM;
+	int r;
 
-	if (r < 0) {
-		snprintf(ret_error->text, sizeof(ret_error->text), "upstream.trust_store: %s: %s",
-			 config->upstream.trust_store,
-			 r == -EINVAL ? "no certificates in it" : strerror(-r));
-		free(settings);
-		return r;
+	if (!settings) {
+		snprintf(ret_error->text, sizeof(ret_error->text), "no memory");
+		return -ENOMEM;
 	}
-	if (getrandom(&settings->generation, sizeof(settings->generation), 0) < 0) {
+	r = load_trust(config, &settings->trust, ret_error);
+	if (r == 0 && getrandom(&settings->generation, sizeof(settings->generation), 0) < 0) {
 		r = -errno;
 		snprintf(ret_error->text, sizeof(ret_error->text), "random numbers: %s",
 			 strerror(errno));
+	}
+	if (r < 0) {
 		trust_free(settings->trust);
 		free(settings);
 		return r;
 	}
+	pthread_mutex_init(&settings->lock, NULL);
 	atomic_init(&settings->n_refs, 1);
 	settings->config = config;
 	settings->limits = (struct tls_limits){
@@ -48,8 +73,41 @@ void settings_unref(struct settings *settings)
 	if (!settings || atomic_fetch_sub(&settings->n_refs, 1) > 1)
 		return;
 	trust_free(settings->trust);
+	pthread_mutex_destroy(&settings->lock);
 	config_free(settings->config);
 	free(settings);
+}
+
+struct trust *settings_trust(struct settings *settings)
+{
+	struct trust *trust;
+
+	pthread_mutex_lock(&settings->lock);
+	trust = trust_ref(settings->trust);
+	pthread_mutex_unlock(&settings->lock);
+	return trust;
+}
+
+void settings_refresh(struct settings *settings, uint64_t now)
+{
+	struct config_error error;
+	struct trust *trust, *old = settings->trust;
+
+	if (now < settings->tried + REFRESH_MS)
+		return;
+	settings->tried = now;
+	if (!trust_is_stale(old))
+		return;
+	if (load_trust(settings->config, &trust, &error) < 0) {
+		log_error("%s: what was read before stays in force", error.text);
+		settings->tried = now + RETRY_MS - REFRESH_MS;
+		return;
+	}
+	pthread_mutex_lock(&settings->lock);
+	settings->trust = trust;
+	pthread_mutex_unlock(&settings->lock);
+	trust_free(old);
+	log_info("certificate files have changed: %s", settings->config->upstream.trust_store);
 }
 
 void engine_note_address(struct engine *engine, const struct config *config,

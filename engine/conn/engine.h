@@ -23,8 +23,10 @@
 struct settings {
 	atomic_uint n_refs;
 	struct config *config;    /* owned */
-	struct trust *trust;      /* owned */
 	struct tls_limits limits; /* what it says of them */
+	pthread_mutex_t lock;     /* of trust, which follows its files */
+	struct trust *trust;      /* counted */
+	uint64_t tried;           /* ms: when it was last looked whether they changed */
 	uint64_t generation;      /* random: nobody has to count */
 };
 
@@ -32,6 +34,10 @@ struct settings {
 int settings_new(struct config *config, struct settings **ret_settings,
 		 struct config_error *ret_error);
 void settings_unref(struct settings *settings);
+/* What chains are judged by now; counted. */
+struct trust *settings_trust(struct settings *settings);
+/* Loads it anew if its files have changed. By one thread, as often as it likes. */
+void settings_refresh(struct settings *settings, uint64_t now);
 
 struct engine {
 	pthread_mutex_t lock; /* of settings */

@@ -150,12 +150,31 @@ static bool has_wildcard(const struct certificate *certificate, const char *host
 	return false;
 }
 
+/* Where the owner says that it need not be known whether a certificate is revoked, it is good. */
+static enum verify_result verdict_of(const struct conn *c)
+{
+	enum verify_result verdict = c->judgement ? c->judgement->verdict : VERIFY_INVALID;
+
+	return verdict == VERIFY_REVOCATION_UNKNOWN &&
+			       config_of(c)->upstream.revocation_unknown == ACTION_INTERCEPT
+		       ? VERIFY_OK
+		       : verdict;
+}
+
 void learning_judge(struct conn *c, const struct der *chain, unsigned n)
 {
+	/* Of a passed handshake that is only watched, it is not looked at. */
+	struct verify_subject subject = { .host = c->hello->host,
+					  .server = &c->server_addr,
+					  .must_sign =
+						  c->upstream && session_is_signed(c->upstream) };
+	struct trust *trust = settings_trust(c->settings);
+
 	judgement_unref(c->judgement);
-	c->judgement = judge_chain(c->worker->judge, c->settings->trust, chain, n, c->hello->host,
-				   &c->server_addr, c->worker->loop.now);
-	c->chain_verdict = c->judgement ? c->judgement->verdict : VERIFY_INVALID;
+	c->judgement =
+		judge_chain(c->worker->judge, trust, chain, n, &subject, c->worker->loop.now);
+	trust_free(trust);
+	c->chain_verdict = verdict_of(c);
 	snprintf(c->detail, sizeof(c->detail), "%s",
 		 c->judgement ? c->judgement->detail : "no memory");
 }

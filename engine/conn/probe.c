@@ -48,6 +48,11 @@ static const struct {
 	[VERIFY_NOT_YET_VALID] = { REASON_CERTIFICATE_NOT_YET_VALID, ALERT_CERTIFICATE_EXPIRED },
 	[VERIFY_NAME_MISMATCH] = { REASON_CERTIFICATE_NAME_MISMATCH, ALERT_BAD_CERTIFICATE },
 	[VERIFY_UNTRUSTED] = { REASON_CERTIFICATE_UNTRUSTED, ALERT_UNKNOWN_CA },
+	[VERIFY_OWN_CA] = { REASON_CERTIFICATE_OWN_CA, ALERT_UNKNOWN_CA },
+	[VERIFY_REVOKED] = { REASON_CERTIFICATE_REVOKED, ALERT_CERTIFICATE_REVOKED },
+	[VERIFY_REVOCATION_UNKNOWN] = { REASON_CERTIFICATE_REVOCATION_UNKNOWN,
+					ALERT_CERTIFICATE_UNKNOWN },
+	[VERIFY_UNSUPPORTED] = { REASON_SERVER_CERTIFICATE_UNSUPPORTED, ALERT_HANDSHAKE_FAILURE },
 	[VERIFY_INVALID] = { REASON_CERTIFICATE_INVALID, ALERT_BAD_CERTIFICATE },
 };
 
@@ -92,6 +97,12 @@ static enum conn_state judge_server(struct conn *c)
 			return fate_pass(c, FATE_PASS, REASON_CLIENT_PINS);
 		return c->is_own ? conn_end(c, END_REFUSED) : CONN_FORGING;
 	}
+	if (c->chain_verdict == VERIFY_UNSUPPORTED)
+		return fate_pass_or_block(c, config_of(c)->upstream.unsupported,
+					  REASON_SERVER_CERTIFICATE_UNSUPPORTED);
+	if (c->chain_verdict == VERIFY_REVOCATION_UNKNOWN &&
+	    config_of(c)->upstream.revocation_unknown == ACTION_PASS)
+		return fate_pass(c, FATE_PASS, REASON_CERTIFICATE_REVOCATION_UNKNOWN);
 	c->reason = bad_chains[c->chain_verdict].reason;
 	if (config_of(c)->upstream.invalid == ON_INVALID_MIRROR && !c->is_own)
 		return CONN_FORGING;
@@ -152,11 +163,26 @@ static enum conn_state asks_for_others(struct conn *c)
 	return intercept_without(c);
 }
 
+/*
+ * It asked, and what came behind that is beyond mbedTLS: a request or a certificate that is too
+ * large, a key of another kind. Perhaps the client can; nothing is learned.
+ */
+static enum conn_state pass_unproven(struct conn *c)
+{
+	if (learning_is_listed(c))
+		return fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_REQUESTED);
+	if (config_of(c)->client_certificate.other_authorities == ACTION_PASS)
+		return fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY);
+	return fate_block(c, REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY, ALERT_HANDSHAKE_FAILURE);
+}
+
 static enum conn_state judge_asking_server(struct conn *c)
 {
 	const struct config *config = config_of(c);
 
 	judge(c);
+	if (c->chain_verdict == VERIFY_UNSUPPORTED)
+		return pass_unproven(c);
 	if (c->chain_verdict != VERIFY_OK)
 		return config->client_certificate.unverified == ACTION_PASS
 			       ? fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_UNVERIFIED)
@@ -171,19 +197,6 @@ static enum conn_state judge_asking_server(struct conn *c)
 	if (c->known_class == LEARN_ASKED && learning_is_outcome_wanted(c))
 		(void)conn_new_own(c);
 	return fate_pass(c, FATE_LEARN, REASON_CLIENT_CERTIFICATE_REQUESTED);
-}
-
-/*
- * It asked, and what came behind that is beyond mbedTLS: a request or a certificate that is too
- * large, a key of another kind. Perhaps the client can; nothing is learned.
- */
-static enum conn_state pass_unproven(struct conn *c)
-{
-	if (learning_is_listed(c))
-		return fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_REQUESTED);
-	if (config_of(c)->client_certificate.other_authorities == ACTION_PASS)
-		return fate_pass(c, FATE_PASS, REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY);
-	return fate_block(c, REASON_CLIENT_CERTIFICATE_OTHER_AUTHORITY, ALERT_HANDSHAKE_FAILURE);
 }
 
 /* --- the handshake --- */

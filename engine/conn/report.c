@@ -151,7 +151,7 @@ static json_t *certificate_of(const struct conn *conn, const struct certificate 
 		json_array_append_new(sans, text(certificate->sans[i]));
 	json_object_set_new(object, "san", sans);
 	if (conn->judgement)
-		set_text(object, "verdict", verify_text(conn->chain_verdict));
+		set_text(object, "verdict", verify_text(conn->judgement->verdict));
 	return object;
 }
 

@@ -260,6 +260,7 @@ static void wait_for_end(struct running *run, int signals)
 	while (!is_drained(run)) {
 		tell(run);
 		tickets_rotate(run->engine.tickets, clock_us() / 1000);
+		settings_refresh(run->engine.settings, clock_us() / 1000);
 		if (poll(fds, 2, STATUS_BEAT_MS) < 0)
 			continue;
 		if ((fds[0].revents & POLLIN) && !on_signal(run, signals))

@@ -68,6 +68,8 @@ struct config {
 	} tls;
 	struct {
 		char trust_store[CONFIG_PATH_MAX]; /* PEM file or folder of hashed certificates */
+		char crls[CONFIG_PATH_MAX];        /* folder; "": revocation is not looked at */
+		enum action revocation_unknown;    /* pass | intercept | block */
 		enum on_invalid invalid;
 		enum action unsupported; /* pass | block: the server speaks nothing we do */
 		bool resumption;

@@ -51,6 +51,10 @@
 	  "the client offers post-quantum key exchange, and the engine has none")                  \
 	X("upstream.trust_store", upstream.trust_store, path,                                      \
 	  "/etc/ssl/certs/ca-certificates.crt", "the CAs that servers are verified against")       \
+	X("upstream.crls", upstream.crls, optional_path, "\"\"",                                   \
+	  "folder of lists of revoked certificates; empty: nobody is asked")                       \
+	X("upstream.revocation_unknown", upstream.revocation_unknown, any_fate, "block",           \
+	  "no list there says whether a certificate is revoked")                                   \
 	X("upstream.invalid", upstream.invalid, on_invalid, "block",                               \
 	  "the server's certificate does not verify")                                              \
 	X("upstream.unsupported", upstream.unsupported, pass_or_block, "pass",                     \

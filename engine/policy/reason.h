@@ -45,6 +45,12 @@
 	  "the server's certificate is for another name")                                          \
 	X(REASON_CERTIFICATE_UNTRUSTED, "certificate_untrusted",                                   \
 	  "no trusted authority stands behind the server's certificate")                           \
+	X(REASON_CERTIFICATE_OWN_CA, "certificate_own_ca",                                         \
+	  "the server's certificate was made by this appliance's own CA")                          \
+	X(REASON_CERTIFICATE_REVOKED, "certificate_revoked",                                       \
+	  "a certificate of the server is revoked")                                                \
+	X(REASON_CERTIFICATE_REVOCATION_UNKNOWN, "certificate_revocation_unknown",                 \
+	  "no sound list says whether a certificate of the server is revoked")                     \
 	X(REASON_CERTIFICATE_INVALID, "certificate_invalid",                                       \
 	  "the server's chain breaks another rule of X.509")                                       \
 	X(REASON_SERVER_LEGACY_TLS, "server_legacy_tls", "the server speaks no TLS 1.2 or 1.3")    \

@@ -82,13 +82,15 @@ static bool add(EVP_MD_CTX *digest, const void *bytes, size_t n)
 }
 
 static bool make_key(struct judge *judge, struct trust *trust, const struct der *chain, unsigned n,
-		     const char *host, const union addr *server, uint8_t key[DIGEST])
+		     const struct verify_subject *subject, uint8_t key[DIGEST])
 {
 	uint64_t serial = trust_serial(trust);
 	size_t n_address;
-	const uint8_t *address = addr_bytes(server, &n_address);
+	const uint8_t *address = addr_bytes(subject->server, &n_address);
+	const char *host = subject->host;
 	bool is_made = EVP_DigestInit_ex(judge->digest, judge->sha256, NULL) &&
 		       add(judge->digest, &serial, sizeof(serial)) &&
+		       add(judge->digest, &subject->must_sign, sizeof(subject->must_sign)) &&
 		       add(judge->digest, host, strlen(host)) &&
 		       (host[0] != '\0' || add(judge->digest, address, n_address));
 
@@ -124,8 +126,8 @@ static STACK_OF(X509) *
 
 /* *ret_life: ms that it is good for. */
 static struct judgement *judgement_new(struct judge *judge, struct trust *trust,
-				       const struct der *chain, unsigned n, const char *host,
-				       const union addr *server, uint64_t *ret_life)
+				       const struct der *chain, unsigned n,
+				       const struct verify_subject *subject, uint64_t *ret_life)
 {
 	struct judgement *judgement = calloc(1, sizeof(*judgement));
 	uint64_t left = 0;
@@ -141,8 +143,7 @@ static struct judgement *judgement_new(struct judge *judge, struct trust *trust,
 	}
 	leaf = n > 0 ? x509_parse(trust_context(trust), chain[0]) : NULL;
 	others = others_of(judge, trust, chain, n);
-	judgement->verdict =
-		verify_x509(trust, leaf, others, host, server, &left, judgement->detail);
+	judgement->verdict = verify_x509(trust, leaf, others, subject, &left, judgement->detail);
 	judgement->is_read = leaf;
 	if (leaf)
 		certificate_of_x509(leaf, chain[0], &judgement->leaf);
@@ -200,16 +201,16 @@ static struct judgement *recall(struct judge *judge, const uint8_t key[DIGEST], 
 }
 
 struct judgement *judge_chain(struct judge *judge, struct trust *trust, const struct der *chain,
-			      unsigned n, const char *host, const union addr *server, uint64_t now)
+			      unsigned n, const struct verify_subject *subject, uint64_t now)
 {
 	uint8_t key[DIGEST];
-	bool has_key = make_key(judge, trust, chain, n, host, server, key);
+	bool has_key = make_key(judge, trust, chain, n, subject, key);
 	struct judgement *judgement = has_key ? recall(judge, key, now) : NULL;
 	uint64_t life = 0;
 
 	if (judgement)
 		return judgement;
-	judgement = judgement_new(judge, trust, chain, n, host, server, &life);
+	judgement = judgement_new(judge, trust, chain, n, subject, &life);
 	if (judgement && life > 0) {
 		judgement->until = now + life;
 		if (has_key)

@@ -9,8 +9,9 @@
 /*
  * Chains of servers, judged and read, and remembered for a while: most connections go to servers
  * that were seen a moment ago, and to read and verify a chain costs as much as a handshake. What is
- * remembered is bound to every byte of the chain, to the name (or address) and to the trust store.
- * That the server holds the leaf's key is never remembered: each handshake proves it. One thread.
+ * remembered is bound to every byte of the chain, to the name (or address) and to the trust, in
+ * which the lists of the revoked are. That the server holds the leaf's key is never remembered:
+ * each handshake proves it. One thread.
  */
 struct judge;
 
@@ -37,7 +38,7 @@ void judge_free(struct judge *judge);
 
 /* As verify_chain(), at `now` (ms, monotonic); counted. NULL: no memory. */
 struct judgement *judge_chain(struct judge *judge, struct trust *trust, const struct der *chain,
-			      unsigned n, const char *host, const union addr *server, uint64_t now);
+			      unsigned n, const struct verify_subject *subject, uint64_t now);
 void judgement_unref(struct judgement *judgement);
 
 #endif

@@ -117,6 +117,9 @@ enum mbed_step mbed_step(struct session *session);
 /* The peer's chain, also while the handshake goes on; NULL: it has not come yet. */
 const mbedtls_x509_crt *mbed_peer_chain(const struct session *session);
 
+/* Once the ServerHello has come, also while the handshake goes on; 0: not yet. */
+int mbed_suite(const struct session *session);
+
 /* A failure of the library, or of the socket, as text. */
 void mbed_note_error(struct session *session, int error);
 

@@ -198,6 +198,14 @@ struct session_facts session_facts(const struct session *session)
 	return facts;
 }
 
+bool session_is_signed(const struct session *session)
+{
+	char cipher[SESSION_CIPHER_SIZE];
+
+	cipher_text(session->mbed ? mbed_suite(session) : session->suite, cipher);
+	return strncmp(cipher, "TLS_RSA_", 8) != 0;
+}
+
 uint8_t session_alert(const struct session *session)
 {
 	return session->channel ? channel_alert(session->channel) : session->alert;

@@ -69,6 +69,8 @@ enum session_io session_flush(struct session *session);
 enum session_io session_close_notify(struct session *session);
 
 struct session_facts session_facts(const struct session *session);
+/* The server's key signed the handshake: in all but the suites TLS_RSA_*, where it decrypts. */
+bool session_is_signed(const struct session *session);
 
 /* The last fatal alert received. */
 uint8_t session_alert(const struct session *session);

@@ -6,6 +6,10 @@
 
 #include "tls/mbed.h"
 
+enum {
+	DH_BITS_MIN = 2048, /* the library's 1024 can be broken in advance (Logjam) */
+};
+
 /* Codes of the client's list that are allowed, in the client's order. Returns how many. */
 static unsigned common_codes(const struct hello_list *offered, const struct codepoints *allowed,
 			     uint16_t *ret_codes)
@@ -123,6 +127,7 @@ static void offer(struct session *session, const struct hello *hello,
 	offer_codes(&hello->signature_algorithms, limits->signature_algorithms,
 		    session->mbed->signature_algorithms);
 	mbedtls_ssl_conf_sig_algs(conf, session->mbed->signature_algorithms);
+	mbedtls_ssl_conf_dhm_min_bitlen(conf, DH_BITS_MIN);
 	/* A resumed handshake would hide what the server asks; see upstream_keep(). */
 	mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
 	mbedtls_ssl_conf_tls13_key_exchange_modes(conf,

@@ -39,7 +39,7 @@ void x509_push(STACK_OF(X509) * stack, X509 *x509);
  * the seconds until the first certificate of the path ends.
  */
 enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X509) * others,
-			       const char *host, const union addr *server, uint64_t *ret_left,
+			       const struct verify_subject *subject, uint64_t *ret_left,
 			       char ret_detail[VERIFY_DETAIL_SIZE]);
 
 /* `der`: that which x509 was parsed from. */

@@ -15,7 +15,11 @@ import subprocess
 REAL_CA = "Lab Intermediate"  # issues the servers' certificates
 KEYS = {
     "ec": ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+    "p384": ("ec", "-pkeyopt", "ec_paramgen_curve:P-384"),
     "rsa": ("rsa:2048",),
+    "rsa4096": ("rsa:4096",),
+    "rsa1024": ("rsa:1024",),
+    "rsa512": ("rsa:512",),
     "rsa-pss": ("rsa-pss:2048",),
     "ed25519": ("ed25519",),
 }
@@ -29,6 +33,7 @@ new_certs_dir = {folder}
 rand_serial = yes
 unique_subject = no
 default_md = sha256
+default_crl_days = 30
 policy = any
 [any]
 commonName = supplied
@@ -79,8 +84,19 @@ class Pki:
             file.write(self.clients.certificate.read_text())
         return path
 
-    def issue(self, name, issuer=None, key="ec", days=(-1, 30), extensions=()):
-        """Signed by `issuer`, or by itself."""
+    def revoke(self, certificate):
+        """On every list that is made from now on."""
+        openssl("ca", "-config", self.configuration, "-revoke", certificate.certificate, *_signer(self.root))
+
+    def list_revoked(self, issuer, path, days=(-1, 30)):
+        """The issuer's list, in PEM."""
+        made = path.with_suffix(".new")
+        openssl("ca", "-gencrl", "-config", self.configuration, *_signer(issuer), "-crl_lastupdate", _date(days[0]),
+            "-crl_nextupdate", _date(days[1]), "-out", made)
+        made.rename(path)
+
+    def issue(self, name, issuer=None, key="ec", days=(-1, 30), extensions=(), subject=None, digest="sha256"):
+        """Signed by `issuer`, or by itself. Its files have the name, and its subject has it unless it is another."""
         def path(kind):
             return self.folder / f"{name.replace(' ', '-').replace('*', 'any')}.{kind}"
 
@@ -89,15 +105,18 @@ class Pki:
         profile.write_text("\n".join(extensions))
         algorithm, *options = KEYS[key]
         openssl("req", "-new", "-newkey", algorithm, *options, "-nodes", "-keyout", made.key, "-out", request,
-            "-subj", f"/O=Postern Lab/CN={name}")
-        signer = ("-cert", issuer.certificate, "-keyfile", issuer.key) if issuer else (
-            "-selfsign", "-keyfile", made.key)
+            "-subj", f"/O=Postern Lab/CN={subject or name}")
+        signer = _signer(issuer) if issuer else ("-selfsign", "-keyfile", made.key)
         openssl("ca", "-batch", "-notext", "-config", self.configuration, *signer, "-in", request,
-            "-out", made.certificate, "-extfile", profile, "-startdate", _date(days[0]), "-enddate", _date(days[1]))
+            "-md", digest, "-out", made.certificate, "-extfile", profile, "-startdate", _date(days[0]), "-enddate", _date(days[1]))
         made.key.chmod(0o644)  # servers and clients of any user may read it: it is a lab
         above = issuer.chain.read_text() if issuer and issuer.issuer else ""
         made.chain.write_text(made.certificate.read_text() + above)
         return made
+
+
+def _signer(certificate):
+    return "-cert", certificate.certificate, "-keyfile", certificate.key
 
 
 def openssl(*arguments):

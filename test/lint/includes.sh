@@ -31,7 +31,7 @@ libraries=(
 	'jansson\.h'         'engine/tap/.*|engine/cli/.*'
 	'sqlite3\.h'         'engine/learn/store_sqlite\.c'
 	'hiredis/.*'         'engine/learn/store_redis\.c'
-	'libpsl\.h'          'engine/learn/generalise\.c'
+	'libpsl\.h'          'engine/learn/generalise\.c|engine/tls/trust\.c'
 	'linux/netlink\.h|linux/netfilter/.*|libmnl/.*|libnetfilter_queue/.*' 'engine/net/(netlink|queue|sets_ipset|sets_nft)\.c'
 	'pcap.*'             'engine/tap/capture\.c'
 )

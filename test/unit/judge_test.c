@@ -62,7 +62,8 @@ static int group_setup(void **state)
 	fclose(file);
 	X509_free(ca);
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(trust_load(path, &trusts[i]), 0);
+		assert_int_equal(
+			trust_load(&(struct trust_sources){ .store = path }, &trusts[i], NULL), 0);
 	unlink(path);
 	assert_true(addr_parse("192.0.2.1", 443, &server));
 	return 0;
@@ -97,11 +98,19 @@ static int teardown(void **state)
 	return 0;
 }
 
+static struct judgement *hold(unsigned trust, const struct der *of, unsigned n, const char *host,
+			      uint64_t now)
+{
+	struct verify_subject subject = { .host = host, .server = &server, .must_sign = true };
+
+	return judge_chain(judge, trusts[trust], of, n, &subject, now);
+}
+
 /* Held by the judge alone afterwards, so that pointers tell who is who. */
 static const struct judgement *look(unsigned trust, const struct der *of, unsigned n,
 				    const char *host, uint64_t now)
 {
-	struct judgement *judgement = judge_chain(judge, trusts[trust], of, n, host, &server, now);
+	struct judgement *judgement = hold(trust, of, n, host, now);
 
 	assert_non_null(judgement);
 	judgement_unref(judgement);
@@ -129,23 +138,23 @@ static void test_life(void **state)
 	struct judgement *held, *again;
 
 	(void)state;
-	held = judge_chain(judge, trusts[0], chain, 2, "a.test.example", &server, 0);
-	again = judge_chain(judge, trusts[0], chain, 2, "a.test.example", &server, JUDGE_LIFE_MS);
+	held = hold(0, chain, 2, "a.test.example", 0);
+	again = hold(0, chain, 2, "a.test.example", JUDGE_LIFE_MS);
 	assert_ptr_not_equal(held, again); /* held as long as somebody wants it */
 	assert_int_equal(held->verdict, VERIFY_OK);
 	judgement_unref(held);
 	judgement_unref(again);
 	/* What is bad is looked at again soon. */
-	held = judge_chain(judge, trusts[0], chain, 2, "other.test", &server, 0);
+	held = hold(0, chain, 2, "other.test", 0);
 	assert_int_equal(held->verdict, VERIFY_NAME_MISMATCH);
 	assert_string_not_equal(held->detail, "");
 	assert_ptr_equal(look(0, chain, 2, "other.test", JUDGE_LIFE_BAD_MS - 1), held);
-	again = judge_chain(judge, trusts[0], chain, 2, "other.test", &server, JUDGE_LIFE_BAD_MS);
+	again = hold(0, chain, 2, "other.test", JUDGE_LIFE_BAD_MS);
 	assert_ptr_not_equal(again, held);
 	judgement_unref(again);
 	judgement_unref(held);
 	/* What ends soon is not remembered at all. */
-	held = judge_chain(judge, trusts[0], brief, 2, "a.test.example", &server, 0);
+	held = hold(0, brief, 2, "a.test.example", 0);
 	assert_int_equal(held->verdict, VERIFY_OK);
 	assert_int_equal(held->n_refs, 1);
 	judgement_unref(held);

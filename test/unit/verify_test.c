@@ -18,6 +18,11 @@ static EVP_PKEY *root_key, *middle_key, *leaf_key, *small_key;
 static X509 *root, *middle, *stranger;
 static struct trust *trust;
 
+static int load(const char *path, struct trust **ret_trust)
+{
+	return trust_load(&(struct trust_sources){ .store = path }, ret_trust, NULL);
+}
+
 static X509 *make_ca(const char *name, X509 *issuer, EVP_PKEY *key, EVP_PKEY *signer)
 {
 	struct chain_recipe recipe = { .name = name,
@@ -44,7 +49,7 @@ static int setup(void **state)
 	middle = make_ca("Middle", root, middle_key, root_key);
 	stranger = make_ca("Stranger", NULL, middle_key, middle_key);
 	chain_write(root, path);
-	assert_int_equal(trust_load(path, &trust), 0);
+	assert_int_equal(load(path, &trust), 0);
 	unlink(path);
 	return 0;
 }
@@ -75,7 +80,10 @@ static enum verify_result judge(X509 *const *chain, unsigned n, const char *host
 	for (unsigned i = 0; i < n; i++)
 		ders[i] = chain_der(chain[i]);
 	memset(detail, 'x', VERIFY_DETAIL_SIZE);
-	result = verify_chain(trust, ders, n, host, &server, detail);
+	result = verify_chain(
+		trust, ders, n,
+		&(struct verify_subject){ .host = host, .server = &server, .must_sign = true },
+		detail);
 	for (unsigned i = 0; i < n; i++)
 		OPENSSL_free((void *)ders[i].bytes);
 	assert_non_null(memchr(detail, '\0', VERIFY_DETAIL_SIZE));
@@ -142,6 +150,11 @@ static void test_names(void **state)
 		{ VERIFY_NAME_MISMATCH, LEAF("a.b.example", SAN("DNS:a.*.example")) },
 		{ VERIFY_NAME_MISMATCH, LEAF("a.example", SAN("DNS:*.example")) },
 		{ VERIFY_NAME_MISMATCH, LEAF("a.example", SAN("DNS:*")) },
+		{ VERIFY_NAME_MISMATCH, LEAF("a.co.uk", SAN("DNS:*.co.uk")) },
+		{ VERIFY_NAME_MISMATCH, LEAF("a.co.uk", SAN("DNS:*.CO.UK")) },
+		{ VERIFY_NAME_MISMATCH, LEAF("a.com", SAN("DNS:*.com")) },
+		{ VERIFY_OK, LEAF("a.co.uk", SAN("DNS:*.co.uk,DNS:a.co.uk")) },
+		{ VERIFY_OK, LEAF("a.github.io", SAN("DNS:*.github.io")) },
 		/* an address is compared with addresses, and with nothing else */
 		{ VERIFY_OK, LEAF("", SAN("IP:192.0.2.7")) },
 		{ VERIFY_NAME_MISMATCH, LEAF("", SAN("IP:192.0.2.8")) },
@@ -203,8 +216,13 @@ static void test_purposes(void **state)
 				       { NID_ext_key_usage, "anyExtendedKeyUsage" }) },
 		{ VERIFY_INVALID,
 		  LEAF("a.example", SAN("DNS:a.example"), { NID_key_usage, "critical,cRLSign" }) },
-		/* a critical extension that nobody knows */
+		/* some suites take it for their key exchange, but this handshake was signed */
+		{ VERIFY_INVALID, LEAF("a.example", SAN("DNS:a.example"),
+				       { NID_key_usage, "critical,keyEncipherment" }) },
 		{ VERIFY_INVALID,
+		  LEAF("a.example", SAN("DNS:a.example"), { NID_ext_key_usage, "msSGC" }) },
+		/* a critical extension that nobody knows */
+		{ VERIFY_UNSUPPORTED,
 		  LEAF("a.example", SAN("DNS:a.example"), { NID_netscape_comment, "critical,x" }) },
 	};
 
@@ -315,6 +333,9 @@ static void test_intermediates(void **state)
 					.extensions = { CHAIN_CA } };
 	struct chain_recipe sha1 = { .digest = EVP_sha1(), .extensions = { CHAIN_CA } };
 	struct chain_recipe small = { .key = small_key, .extensions = { CHAIN_CA } };
+	/* An authority by its key's use, or by Netscape's word, but not by basicConstraints. */
+	struct chain_recipe bare = { .extensions = { { NID_key_usage, "critical,keyCertSign" } } };
+	struct chain_recipe netscape = { .extensions = { { NID_netscape_cert_type, "sslCA" } } };
 
 	(void)state;
 	check_middle(VERIFY_OK, MIDDLE({ 0 }));
@@ -323,10 +344,17 @@ static void test_intermediates(void **state)
 	check_middle(VERIFY_INVALID, small);
 	check_middle(VERIFY_INVALID, MIDDLE({ NID_key_usage, "critical,digitalSignature" }));
 	check_middle(VERIFY_INVALID, MIDDLE({ NID_ext_key_usage, "clientAuth" }));
+	check_middle(VERIFY_INVALID, MIDDLE({ NID_ext_key_usage, "msSGC" }));
+	check_middle(VERIFY_OK, MIDDLE({ NID_ext_key_usage, "serverAuth,clientAuth" }));
+	check_middle(VERIFY_UNSUPPORTED, MIDDLE({ NID_netscape_comment, "critical,x" }));
+	check_middle(VERIFY_INVALID, bare);
+	check_middle(VERIFY_INVALID, netscape);
 	check_middle(VERIFY_OK, MIDDLE(CONSTRAINT("permitted;DNS:example")));
 	check_middle(VERIFY_OK, MIDDLE(CONSTRAINT("excluded;DNS:other")));
 	check_middle(VERIFY_INVALID, MIDDLE(CONSTRAINT("permitted;DNS:other")));
 	check_middle(VERIFY_INVALID, MIDDLE(CONSTRAINT("excluded;DNS:a.example")));
+	check_middle(VERIFY_INVALID, MIDDLE({ NID_name_constraints, "excluded;DNS:a.example" }));
+	check_middle(VERIFY_OK, MIDDLE({ NID_name_constraints, "permitted;DNS:example" }));
 }
 
 /* Only the first VERIFY_CHAIN_MAX certificates are looked at, and broken ones are passed over. */
@@ -337,26 +365,23 @@ static void test_odd_chains(void **state)
 	char detail[VERIFY_DETAIL_SIZE];
 	struct der ders[2 * VERIFY_CHAIN_MAX];
 	union addr server = { 0 };
+	struct verify_subject subject = { .host = "a.example", .server = &server };
+	struct verify_subject nameless = { .host = "", .server = &server };
 
 	(void)state;
 	for (unsigned i = 0; i < N_OF(ders); i++)
 		ders[i] = (struct der){ .bytes = garbage, .n = sizeof(garbage) - 1 };
-	assert_int_equal(verify_chain(trust, ders, 0, "a.example", &server, detail),
-			 VERIFY_INVALID);
+	assert_int_equal(verify_chain(trust, ders, 0, &subject, detail), VERIFY_INVALID);
 	assert_true(detail[0] != '\0');
-	assert_int_equal(verify_chain(trust, ders, 2, "a.example", &server, detail),
-			 VERIFY_INVALID);
+	assert_int_equal(verify_chain(trust, ders, 2, &subject, detail), VERIFY_INVALID);
 	ders[0] = chain_der(leaf);
 	ders[VERIFY_CHAIN_MAX - 1] = chain_der(middle);
-	assert_int_equal(verify_chain(trust, ders, N_OF(ders), "a.example", &server, detail),
-			 VERIFY_OK);
+	assert_int_equal(verify_chain(trust, ders, N_OF(ders), &subject, detail), VERIFY_OK);
 	ders[VERIFY_CHAIN_MAX] = ders[VERIFY_CHAIN_MAX - 1];
 	ders[VERIFY_CHAIN_MAX - 1] = ders[1];
-	assert_int_equal(verify_chain(trust, ders, N_OF(ders), "a.example", &server, detail),
-			 VERIFY_UNTRUSTED);
+	assert_int_equal(verify_chain(trust, ders, N_OF(ders), &subject, detail), VERIFY_UNTRUSTED);
 	/* Neither a name nor an address to ask for: nothing may be found good. */
-	assert_int_equal(verify_chain(trust, ders, N_OF(ders), "", &server, detail),
-			 VERIFY_INVALID);
+	assert_int_equal(verify_chain(trust, ders, N_OF(ders), &nameless, detail), VERIFY_INVALID);
 	OPENSSL_free((void *)ders[0].bytes);
 	OPENSSL_free((void *)ders[VERIFY_CHAIN_MAX].bytes);
 	X509_free(leaf);
@@ -370,10 +395,10 @@ static void test_trust(void **state)
 
 	(void)state;
 	assert_int_equal(write(fd, "no certificate\n", 15), 15);
-	assert_int_equal(trust_load(path, &loaded), -EINVAL);
+	assert_int_equal(load(path, &loaded), -EINVAL);
 	close(fd);
 	unlink(path);
-	assert_int_equal(trust_load(path, &loaded), -ENOENT);
+	assert_int_equal(load(path, &loaded), -ENOENT);
 	assert_null(loaded);
 	trust_free(NULL);
 }
@@ -387,14 +412,14 @@ static void test_trust_folder(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
-	assert_int_equal(trust_load(folder, &trust), 0);
+	assert_int_equal(load(folder, &trust), 0);
 	expect(VERIFY_UNTRUSTED, &leaf, 1, "a.example");
 	trust_free(trust);
 	chain_write(root, path);
 	snprintf(link, sizeof(link), "%s/%08lx.0", folder,
 		 X509_NAME_hash_ex(X509_get_subject_name(root), NULL, NULL, NULL));
 	assert_int_equal(rename(path, link), 0);
-	assert_int_equal(trust_load(folder, &trust), 0);
+	assert_int_equal(load(folder, &trust), 0);
 	expect(VERIFY_OK, &leaf, 1, "a.example");
 	trust_free(trust);
 	trust = kept;
