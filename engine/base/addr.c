@@ -62,6 +62,58 @@ const uint8_t *addr_bytes(const union addr *addr, size_t *ret_n)
 	}
 }
 
+struct block {
+	uint8_t bytes[4]; /* the first of the address */
+	unsigned bits;
+};
+
+static bool is_in(const uint8_t *address, const struct block *blocks, unsigned n)
+{
+	uint32_t first = (uint32_t)address[0] << 24 | (uint32_t)address[1] << 16 |
+			 (uint32_t)address[2] << 8 | address[3];
+
+	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *b = blocks[i].bytes;
+		uint32_t block =
+			(uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+
+		if ((first ^ block) >> (32 - blocks[i].bits) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool addr_is_public(const union addr *addr)
+{
+	static const struct block v4[] = {
+		{ { 0 }, 8 },
+		{ { 10 }, 8 },
+		{ { 100, 64 }, 10 },
+		{ { 127 }, 8 },
+		{ { 169, 254 }, 16 },
+		{ { 172, 16 }, 12 },
+		{ { 192, 0, 0 }, 24 },
+		{ { 192, 0, 2 }, 24 },
+		{ { 192, 168 }, 16 },
+		{ { 198, 18 }, 15 },
+		{ { 198, 51, 100 }, 24 },
+		{ { 203, 0, 113 }, 24 },
+		{ { 224 }, 3 },
+	};
+	/* Of the one block that is given out, 2000::/3: Teredo, documentation, 6to4. */
+	static const struct block v6[] = {
+		{ { 0x20, 0x01 }, 32 },
+		{ { 0x20, 0x01, 0x0d, 0xb8 }, 32 },
+		{ { 0x20, 0x02 }, 16 },
+	};
+	size_t n;
+	const uint8_t *bytes = addr_bytes(addr, &n);
+
+	if (n == 4)
+		return !is_in(bytes, v4, sizeof(v4) / sizeof(v4[0]));
+	return n == 16 && bytes[0] >> 5 == 1 && !is_in(bytes, v6, sizeof(v6) / sizeof(v6[0]));
+}
+
 bool addr_equal(const union addr *a, const union addr *b)
 {
 	size_t an, bn;

@@ -31,6 +31,9 @@ socklen_t addr_len(const union addr *addr);
 /* The raw address in network order; *ret_n is 4 or 16. */
 const uint8_t *addr_bytes(const union addr *addr, size_t *ret_n);
 
+/* Whether a server on the internet may have it: not a private one, or reserved (RFC 6890). */
+bool addr_is_public(const union addr *addr);
+
 /* Same family, address and port. */
 bool addr_equal(const union addr *a, const union addr *b);
 

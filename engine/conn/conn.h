@@ -74,7 +74,7 @@ struct conn {
 
 	struct session *upstream;
 	struct learned_waiter waiter;
-	struct conn *prev_waiting, *next_waiting_turn; /* of the worker's, in CONN_WAITING */
+	struct conn *prev_waiting, *next_waiting_turn; /* of the worker's that wait */
 	bool is_prober;       /* others may be waiting for what this one finds */
 	bool is_waiting_turn; /* it is one of those */
 	bool is_in_waiting;   /* in the worker's list */

@@ -19,6 +19,7 @@
 #include "conn/pinning.h"
 #include "conn/report.h"
 #include "conn/resuming.h"
+#include "conn/revocation.h"
 #include "conn/worker.h"
 #include "tls/upstream.h"
 
@@ -87,6 +88,8 @@ static enum conn_state asked_and_went_on(struct conn *c)
 static enum conn_state judge_server(struct conn *c)
 {
 	judge(c);
+	if (c->chain_verdict == VERIFY_OK && revocation_is_awaited(c))
+		return CONN_PROBING;
 	if (c->chain_verdict == VERIFY_OK) {
 		c->reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
 		if (outcome_is_awaited(c))

@@ -151,7 +151,9 @@ static json_t *certificate_of(const struct conn *conn, const struct certificate 
 		json_array_append_new(sans, text(certificate->sans[i]));
 	json_object_set_new(object, "san", sans);
 	if (conn->judgement)
-		set_text(object, "verdict", verify_text(conn->judgement->verdict));
+		set_text(object, "verdict",
+			 verify_text(conn->chain_verdict != VERIFY_OK ? conn->chain_verdict
+								      : conn->judgement->verdict));
 	return object;
 }
 

@@ -35,11 +35,13 @@ static int watch_all(struct worker *worker)
 			r = loop_watch_level(&worker->loop, &worker->listeners[i]);
 	if (r == 0)
 		r = loop_watch_level(&worker->loop, &worker->forge.sock);
+	if (r == 0)
+		r = loop_watch_level(&worker->loop, &worker->revocation.sock);
 	return r;
 }
 
 int worker_init(struct worker *worker, struct engine *engine, unsigned index,
-		const int listeners[2], int certgen)
+		const int listeners[2], int certgen, int fetcher)
 {
 	int r;
 
@@ -53,6 +55,8 @@ int worker_init(struct worker *worker, struct engine *engine, unsigned index,
 	atomic_init(&worker->new_certgen, -1);
 	forge_init(&worker->forge, engine->leaf_keys);
 	worker->forge.sock.kind = SOCK_CERTGEN;
+	revocation_init(&worker->revocation, fetcher);
+	worker->revocation.sock.kind = SOCK_FETCHER;
 	worker->wake =
 		(struct sock){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .kind = SOCK_WAKE };
 	r = loop_init(&worker->loop);
@@ -80,6 +84,7 @@ void worker_deinit(struct worker *worker)
 		sock_close(&worker->listeners[i]);
 	sock_close(&worker->wake);
 	forge_deinit(&worker->forge);
+	revocation_deinit(&worker->revocation);
 	pipe_pool_deinit(&worker->pipes);
 	relay_pool_deinit(&worker->buffers);
 	resumptions_free(worker->resumptions);
@@ -264,6 +269,9 @@ static void dispatch(struct worker *worker, struct sock *sock)
 		break;
 	case SOCK_CERTGEN:
 		forge_receive(&worker->forge);
+		break;
+	case SOCK_FETCHER:
+		revocation_receive(worker);
 		break;
 	case SOCK_WAKE:
 		if (read(sock->fd, &count, sizeof(count)) < 0)

@@ -9,6 +9,7 @@
 #include "conn/engine.h"
 #include "conn/forge.h"
 #include "conn/relay.h"
+#include "conn/revocation.h"
 #include "net/splice.h"
 
 /*
@@ -23,13 +24,14 @@ struct worker {
 	struct sock wake;         /* eventfd: look at the next, and at what the engine wants */
 	atomic_int new_certgen;   /* descriptor of a new line to certgen, or -1 */
 	struct forge forge;
+	struct revocation revocation;
 	struct tls_thread *tls;
 	struct judge *judge;
 	struct resumptions *resumptions;
 	struct pipe_pool pipes;
 	struct relay_pool buffers;
 	struct conn *conns;
-	struct conn *waiting;  /* in CONN_WAITING */
+	struct conn *waiting;  /* for another, or for an authority */
 	atomic_bool has_woken; /* some of those may go on */
 	struct conn *ready;    /* singly linked, to be run in the next turn */
 	struct conn *dead;     /* to be freed after the batch */
@@ -43,14 +45,14 @@ struct worker {
 };
 
 /* What the sockets of a loop are for. */
-enum sock_kind { SOCK_LISTENER, SOCK_CLIENT, SOCK_SERVER, SOCK_CERTGEN, SOCK_WAKE };
+enum sock_kind { SOCK_LISTENER, SOCK_CLIENT, SOCK_SERVER, SOCK_CERTGEN, SOCK_FETCHER, SOCK_WAKE };
 
 /*
- * Prepares the worker with the number `index`; `listeners` (two descriptors or -1) and `certgen`
- * are taken over. 0 or -errno.
+ * Prepares the worker with the number `index`; `listeners` (two descriptors or -1), `certgen`
+ * and `fetcher` are taken over. 0 or -errno.
  */
 int worker_init(struct worker *worker, struct engine *engine, unsigned index,
-		const int listeners[2], int certgen);
+		const int listeners[2], int certgen, int fetcher);
 void worker_deinit(struct worker *worker);
 
 /*
@@ -63,9 +65,9 @@ void worker_wake(struct worker *worker);
 /* Any thread: hands over a new line to certgen. */
 void worker_set_certgen(struct worker *worker, int fd);
 
-/* Any thread: connections in CONN_WAITING are to look again. */
+/* Any thread: the connections that wait are to look again. */
 void worker_wake_waiting(struct worker *worker);
-/* Whether the connection is in CONN_WAITING. */
+/* Until its state changes: it is one of those. */
 void worker_set_waiting(struct conn *conn, bool is_waiting);
 
 /* Runs the connection in the next turn of its worker's loop. */

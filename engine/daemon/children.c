@@ -60,8 +60,7 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-/* Closes all others, but the standard ones. Sorts the list. */
-static void keep_only(int *fds, unsigned n)
+void child_keep_only(int *fds, unsigned n)
 {
 	unsigned next = STDERR_FILENO + 1;
 
@@ -222,7 +221,7 @@ static _Noreturn void be_engine(const struct parent *parent, const int *lines, i
 	n_kept += n;
 	kept[n_kept++] = parent->line[0];
 	kept[n_kept++] = control;
-	keep_only(kept, n_kept);
+	child_keep_only(kept, n_kept);
 	exit(run_engine(&run));
 }
 
@@ -261,7 +260,7 @@ static _Noreturn void be_gate(const struct parent *parent, int control)
 
 	begin("posternd-gate");
 	log_rename("posternd-gate");
-	keep_only(kept, 2);
+	child_keep_only(kept, 2);
 	tun = tun_open(); /* only root may, on some machines */
 	if (privilege_drop(config->gate.user, CAP_NET_ADMIN, config->core_dumps) < 0)
 		exit(1);

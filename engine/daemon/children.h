@@ -43,6 +43,9 @@ int child_start_certgen(const struct parent *parent, const struct child *engine,
 			struct child *ret_certgen);
 int child_start_gate(const struct parent *parent, struct child *ret_gate);
 
+/* In a child: closes all others, but the standard ones. Sorts the list. */
+void child_keep_only(int *fds, unsigned n);
+
 /* After its end: says how it came about, unless it was asked for; sets when the next one is due. */
 void child_ended(struct child *child, const char *name, int status);
 void child_signal(struct child *child, int signal);

@@ -20,7 +20,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conn/worker.h"
+#include "daemon/fetcher.h"
 #include "daemon/handover.h"
+#include "daemon/listeners.h"
 #include "daemon/privilege.h"
 #include "policy/load.h"
 
@@ -36,6 +38,7 @@ struct running {
 	unsigned n_started;
 	const char *path;
 	int control;
+	int fetchers[LISTENERS_WORKERS]; /* of each worker: its line to the fetcher */
 	uint64_t first_flow;
 	uint64_t drained; /* ms, when what is left is ended; 0: not draining */
 };
@@ -102,7 +105,7 @@ static int start(struct running *run, const struct run *given)
 {
 	for (unsigned i = 0; i < run->n_workers; i++) {
 		int r = worker_init(&run->workers[i], &run->engine, i, given->listeners[i],
-				    given->certgen[i]);
+				    given->certgen[i], run->fetchers[i]);
 
 		if (r == 0)
 			r = worker_start(&run->workers[i]);
@@ -319,6 +322,12 @@ int run_engine(const struct run *given)
 	run.workers = calloc(run.n_workers, sizeof(*run.workers));
 	if (!run.workers || signals < 0 ||
 	    privilege_drop(config->user, CAP_NET_RAW, config->core_dumps) < 0) {
+		config_free(config);
+		free(run.workers);
+		return 1;
+	}
+	if (fetcher_start(run.n_workers, run.fetchers) < 0) {
+		log_error("cannot start the fetcher: %s", strerror(errno));
 		config_free(config);
 		free(run.workers);
 		return 1;

@@ -69,7 +69,9 @@ struct config {
 	struct {
 		char trust_store[CONFIG_PATH_MAX]; /* PEM file or folder of hashed certificates */
 		char crls[CONFIG_PATH_MAX];        /* folder; "": revocation is not looked at */
-		enum action revocation_unknown;    /* pass | intercept | block */
+		enum ocsp ocsp;
+		bool ocsp_private;              /* responders may be inside */
+		enum action revocation_unknown; /* pass | intercept | block */
 		enum on_invalid invalid;
 		enum action unsupported; /* pass | block: the server speaks nothing we do */
 		bool resumption;
@@ -106,19 +108,18 @@ struct config {
 		/* Addresses of which every connection was asked pass in the kernel. */
 		bool pass_addresses;
 	} learn;
-
 	struct {
 		enum on_pinned policy;
 		unsigned refusals;
 		unsigned clients;
 		uint64_t window; /* ms */
 	} pinned;
-
 	struct {                 /* ms */
 		uint64_t silent; /* accept to the first byte */
 		uint64_t hello;  /* accept to the whole hello */
 		uint64_t dial;
 		uint64_t probe; /* handshake with the server */
+		uint64_t ocsp;  /* the answer of an authority, within that of probe */
 		uint64_t hear;  /* what the server says to an empty certificate */
 		uint64_t forge;
 		uint64_t greet;     /* handshake with the client */
@@ -128,7 +129,6 @@ struct config {
 		uint64_t refuse;    /* after an alert, for the client to close */
 		uint64_t drain;     /* an engine that another replaced, for its connections */
 	} timeouts;
-
 	struct {
 		char connections[CONFIG_PATH_MAX]; /* file, or "stdout", or "none" */
 		char level[CONFIG_NAME_MAX];       /* error | warning | info | debug */

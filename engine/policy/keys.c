@@ -14,6 +14,7 @@
 static const char *const action_words[] = { ACTIONS(WORD) NULL };
 static const char *const source_words[] = { SOURCES(WORD) NULL };
 static const char *const invalid_words[] = { ON_INVALIDS(WORD) NULL };
+static const char *const ocsp_words[] = { OCSPS(WORD) NULL };
 static const char *const failure_words[] = { ON_FAILURES(WORD) NULL };
 static const char *const forward_words[] = { FORWARD_RULES(WORD) NULL };
 static const char *const quic_words[] = { QUICS(WORD) NULL };
@@ -41,6 +42,7 @@ static const struct value_kind limit = { .type = VALUE_NUMBER, .min = 0, .max = 
 static const struct value_kind level = { .type = VALUE_LABEL, .words = level_words };
 static const struct value_kind source = WORDS(source_words, ALL);
 static const struct value_kind on_invalid = WORDS(invalid_words, ALL);
+static const struct value_kind ocsp = WORDS(ocsp_words, ALL);
 static const struct value_kind on_failure = WORDS(failure_words, ALL);
 static const struct value_kind forward_rules = WORDS(forward_words, ALL);
 static const struct value_kind quic = WORDS(quic_words, ALL);

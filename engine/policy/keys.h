@@ -55,6 +55,10 @@
 	  "folder of lists of revoked certificates; empty: nobody is asked")                       \
 	X("upstream.revocation_unknown", upstream.revocation_unknown, any_fate, "block",           \
 	  "no list there says whether a certificate is revoked")                                   \
+	X("upstream.ocsp", upstream.ocsp, ocsp, "off",                                             \
+	  "whether authorities are asked for certificates that they revoked")                      \
+	X("upstream.ocsp_private", upstream.ocsp_private, boolean, "false",                        \
+	  "whether they may be asked at private addresses")                                        \
 	X("upstream.invalid", upstream.invalid, on_invalid, "block",                               \
 	  "the server's certificate does not verify")                                              \
 	X("upstream.unsupported", upstream.unsupported, pass_or_block, "pass",                     \
@@ -107,6 +111,7 @@
 	X("timeouts.hello", timeouts.hello, duration, "5s", "for the whole hello")                 \
 	X("timeouts.dial", timeouts.dial, duration, "10s", "for the connection to the server")     \
 	X("timeouts.probe", timeouts.probe, duration, "10s", "for the handshake with the server")  \
+	X("timeouts.ocsp", timeouts.ocsp, duration, "3s", "for the answer of an authority")        \
 	X("timeouts.hear", timeouts.hear, duration, "500ms",                                       \
 	  "for what a server says to an empty certificate")                                        \
 	X("timeouts.forge", timeouts.forge, duration, "5s", "for a forged certificate")            \

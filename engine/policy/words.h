@@ -12,6 +12,11 @@
 	X(ON_INVALID_BLOCK, "block")                                                               \
 	X(ON_INVALID_MIRROR, "mirror")
 
+#define OCSPS(X)                                                                                   \
+	X(OCSP_OFF, "off")                                                                         \
+	X(OCSP_SOFT, "soft")                                                                       \
+	X(OCSP_HARD, "hard")
+
 #define FORWARD_RULES(X)                                                                           \
 	X(FORWARD_RULES_HONOUR, "honour")                                                          \
 	X(FORWARD_RULES_IGNORE, "ignore")
@@ -49,6 +54,7 @@
 #define CONFIG_CONSTANT(constant, text) constant,
 enum source { SOURCES(CONFIG_CONSTANT) };
 enum on_invalid { ON_INVALIDS(CONFIG_CONSTANT) };
+enum ocsp { OCSPS(CONFIG_CONSTANT) };
 enum on_failure { ON_FAILURES(CONFIG_CONSTANT) };
 enum forward_rules { FORWARD_RULES(CONFIG_CONSTANT) };
 enum quic { QUICS(CONFIG_CONSTANT) };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "tls/ocsp.h"
 #include "tls/shelf.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -68,6 +69,8 @@ void judgement_unref(struct judgement *judgement)
 	if (!judgement || --judgement->n_refs > 0)
 		return;
 	free((void *)judgement->der.bytes);
+	OPENSSL_free((void *)judgement->issuer.bytes);
+	free(judgement->question);
 	free(judgement);
 }
 
@@ -124,13 +127,38 @@ static STACK_OF(X509) *
 	return others;
 }
 
+/* Takes it over. */
+static void keep_issuer(struct judgement *judgement, X509 *issuer)
+{
+	uint8_t *bytes = NULL;
+	int n = issuer ? i2d_X509(issuer, &bytes) : 0;
+
+	if (n > 0)
+		judgement->issuer = (struct der){ .bytes = bytes, .n = (size_t)n };
+	X509_free(issuer);
+}
+
+const struct ocsp_question *judgement_question(struct judgement *judgement)
+{
+	struct ocsp_question *question = judgement->question;
+
+	if (question)
+		return question;
+	question = calloc(1, sizeof(*question));
+	if (!question || ocsp_ask(judgement->der, judgement->issuer, question) < 0) {
+		free(question);
+		return NULL;
+	}
+	return judgement->question = question;
+}
+
 /* *ret_life: ms that it is good for. */
 static struct judgement *judgement_new(struct judge *judge, struct trust *trust,
 				       const struct der *chain, unsigned n,
 				       const struct verify_subject *subject, uint64_t *ret_life)
 {
 	struct judgement *judgement = calloc(1, sizeof(*judgement));
-	uint64_t left = 0;
+	struct verify_path path = { 0 };
 	X509 *leaf;
 	STACK_OF(X509) * others;
 
@@ -143,16 +171,17 @@ static struct judgement *judgement_new(struct judge *judge, struct trust *trust,
 	}
 	leaf = n > 0 ? x509_parse(trust_context(trust), chain[0]) : NULL;
 	others = others_of(judge, trust, chain, n);
-	judgement->verdict = verify_x509(trust, leaf, others, subject, &left, judgement->detail);
+	judgement->verdict = verify_x509(trust, leaf, others, subject, &path, judgement->detail);
 	judgement->is_read = leaf;
 	if (leaf)
 		certificate_of_x509(leaf, chain[0], &judgement->leaf);
+	keep_issuer(judgement, path.issuer);
 	sk_X509_pop_free(others, X509_free);
 	X509_free(leaf);
 	if (judgement->verdict != VERIFY_OK)
 		*ret_life = JUDGE_LIFE_BAD_MS;
 	else
-		*ret_life = left < JUDGE_LIFE_MS / 1000 ? 0 : JUDGE_LIFE_MS;
+		*ret_life = path.left < JUDGE_LIFE_MS / 1000 ? 0 : JUDGE_LIFE_MS;
 	return judgement;
 }
 

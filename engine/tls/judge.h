@@ -22,6 +22,8 @@ struct judgement {
 	uint64_t until; /* ms, monotonic, that it may be remembered; 0: not at all */
 	char detail[VERIFY_DETAIL_SIZE]; /* as of verify_chain() */
 	struct der der;                  /* the leaf; owned */
+	struct der issuer;               /* whose key signed it, when it verifies; owned */
+	struct ocsp_question *question;  /* once it was wanted; owned */
 	bool is_read;                    /* it was; the rest is zero otherwise */
 	struct certificate leaf;
 };
@@ -39,6 +41,8 @@ void judge_free(struct judge *judge);
 /* As verify_chain(), at `now` (ms, monotonic); counted. NULL: no memory. */
 struct judgement *judge_chain(struct judge *judge, struct trust *trust, const struct der *chain,
 			      unsigned n, const struct verify_subject *subject, uint64_t now);
+/* What its issuer is to be asked; made once. NULL: there is no issuer, or it cannot be made. */
+const struct ocsp_question *judgement_question(struct judgement *judgement);
 void judgement_unref(struct judgement *judgement);
 
 #endif

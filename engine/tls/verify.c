@@ -289,8 +289,18 @@ static uint64_t seconds_left(X509_STORE_CTX *context)
 	return left;
 }
 
+static X509 *issuer_of_leaf(X509_STORE_CTX *context)
+{
+	STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(context);
+	X509 *issuer = sk_X509_num(path) > 1 ? sk_X509_value(path, 1) : NULL;
+
+	if (issuer)
+		X509_up_ref(issuer);
+	return issuer;
+}
+
 enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X509) * others,
-			       const struct verify_subject *subject, uint64_t *ret_left,
+			       const struct verify_subject *subject, struct verify_path *ret_path,
 			       char ret_detail[VERIFY_DETAIL_SIZE])
 {
 	X509_STORE_CTX *context = X509_STORE_CTX_new_ex(trust->context.library, NULL);
@@ -300,8 +310,9 @@ enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X
 	if (leaf && others && context && X509_STORE_CTX_init(context, trust->store, leaf, others) &&
 	    set_purpose(trust, context, subject)) {
 		result = verify(trust, context, leaf, subject, ret_detail);
-		if (ret_left && result == VERIFY_OK)
-			*ret_left = seconds_left(context);
+		if (ret_path && result == VERIFY_OK)
+			*ret_path = (struct verify_path){ .left = seconds_left(context),
+							  .issuer = issuer_of_leaf(context) };
 	}
 	X509_STORE_CTX_free(context);
 	return result;

@@ -35,11 +35,16 @@ OSSL_LIB_CTX *trust_context(const struct trust *trust);
 void x509_push(STACK_OF(X509) * stack, X509 *x509);
 
 /*
- * As verify_chain(); `others`: in any order. *ret_left, if asked for and the result is VERIFY_OK:
- * the seconds until the first certificate of the path ends.
+ * As verify_chain(); `others`: in any order. *ret_path is set, if asked for, when the result is
+ * VERIFY_OK.
  */
+struct verify_path {
+	uint64_t left; /* seconds until the first certificate of it ends */
+	X509 *issuer;  /* of the leaf; counted; NULL: the leaf is an anchor itself */
+};
+
 enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X509) * others,
-			       const struct verify_subject *subject, uint64_t *ret_left,
+			       const struct verify_subject *subject, struct verify_path *ret_path,
 			       char ret_detail[VERIFY_DETAIL_SIZE]);
 
 /* `der`: that which x509 was parsed from. */

@@ -159,8 +159,14 @@ def gnutls_server(lab, name, certificate, *options):
         "--x509certfile", certificate.chain, "--x509keyfile", certificate.key, *options)
 
 
-def peer(lab, name, talk, like=None):
-    return Peer([lab.server.listen(address) for address in lab.add_host(name, like)], talk)
+def ocsp_responder(lab, port, pki, issuer, signer):
+    """What openssl ca knows now of the issuer's certificates."""
+    _start(lab, f"ocsp-{port}", [f"*:{port}"], "openssl", "ocsp", "-index", pki.folder / "index", "-port", port,
+        "-CA", issuer.certificate, "-rsigner", signer.certificate, "-rkey", signer.key, "-ndays", "1")
+
+
+def peer(lab, name, talk, like=None, port=443):
+    return Peer([lab.server.listen(address, port) for address in lab.add_host(name, like)], talk)
 
 
 class Peer:

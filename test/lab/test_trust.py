@@ -13,8 +13,10 @@ import collections
 import contextlib
 import os
 import re
+import signal
 import socket
 import ssl
+import subprocess
 import threading
 import unittest
 import warnings
@@ -32,6 +34,7 @@ LEAF = ("basicConstraints=CA:false", "keyUsage=digitalSignature,keyEncipherment"
 SERVER = "extendedKeyUsage=serverAuth"
 ANY_KEY = "ssl_ciphers ALL:@SECLEVEL=0;"  # nginx: load whatever certificate there is
 INTERCEPT, PASS, BLOCK = "intercept", "pass", "block"
+UNKNOWN = "certificate_revocation_unknown"
 
 # `certificate`: makes it. `only`: the one version that such a server can be had of. `server`: nginx will not do it.
 Row = collections.namedtuple("Row", "number what host fate reason certificate directives only server")
@@ -357,7 +360,7 @@ def _(pki, host):
 # What other tests look at, and what nothing does yet.
 ELSEWHERE = (
     ("V10", "the intermediate is not sent, but its address is in the leaf (AIA)", "open", "open"),
-    ("V24", "revoked by OCSP, by a stapled answer; must-staple without one", "open", "open"),
+    ("V24", "OCSP: a stapled answer", *2 * ("not asked for: the engine asks the responder itself",)),
     ("V36", "upstream weaker than what the client is shown", *2 * ("within the client's offer: `test_intercept.py`",)),
     ("V39", "known attacks on both faces", "open", "open"),
     ("V40", "the CA's key at rest", *2 * ("`test/unit/ca_test.c`",)),
@@ -408,6 +411,7 @@ class Trust(LabTest):
             cls.real[host] = leaf(cls.pki, host, issuer=issuer)
             cls.nginx.site(host, certificate=cls.real[host])
         cls.nginx.site("plain.example")
+        cls.make_responders()
         cls.turns = [servers.tls_context(cls.pki.server("turns.example", names))
             for names in (["turns.example"], ["turns.example", "also.example"])]
         servers.peer(cls.lab, "turns.example", cls.take_turns)
@@ -426,6 +430,37 @@ class Trust(LabTest):
         ca = Certificate("Appliance", None, folder / "ca.crt", folder / "ca.crt", folder / "ca.key")
         cls.real["own.example"] = leaf(cls.pki, "own.example", issuer=ca)
         servers.openssl_server(cls.lab, "own.example", cls.real["own.example"])
+
+    @classmethod
+    def make_responders(cls):
+        """Responders of several kinds on one address, and servers whose certificates name them."""
+        cls.lab.add_host("ocsp.example")
+        asked = cls.pki.issue("Asked Intermediate", cls.pki.root, extensions=AUTHORITY)
+        purposes = (("delegated", "OCSPSigning"), ("stranger", "clientAuth"))
+        signers = {name: cls.pki.issue(f"Responder {name}", asked, extensions=(
+            "keyUsage=digitalSignature", f"extendedKeyUsage={purpose}")) for name, purpose in purposes}
+        signers["issuer"] = asked
+        for port, name in enumerate(signers, 8001):
+            cls.asking(f"{name}.ocsp.example", asked, port)
+        cls.asking("revoked.ocsp.example", asked, 8001)
+        cls.asking("nobody.ocsp.example", asked, 8009)
+        cls.asking("stapled.ocsp.example", asked, 8001, "tlsfeature=status_request")
+        cls.asking("inside.ocsp.example", asked, 8001)
+        cls.asking("unstapled.ocsp.example", asked, 8009, "tlsfeature=status_request")
+        servers.peer(cls.lab, "garbage.example", _talk_garbage, port=80)
+        cls.asking("garbage.ocsp.example", asked, 80, host="garbage.example")
+        servers.peer(cls.lab, "silent.example", lambda end: end.recv(65536) and end.recv(1), port=80)
+        cls.asking("silent.ocsp.example", asked, 80, host="silent.example")
+        cls.asking("late.ocsp.example", asked, 8001)
+        cls.pki.revoke(cls.real["revoked.ocsp.example"])
+        for port, signer in enumerate(signers.values(), 8001):  # now that all are issued: they look but once
+            servers.ocsp_responder(cls.lab, port, cls.pki, asked, signer)
+
+    @classmethod
+    def asking(cls, name, issuer, port, *extensions, host="ocsp.example"):
+        cls.real[name] = leaf(cls.pki, name, issuer=issuer, extensions=(
+            f"authorityInfoAccess=OCSP;URI:http://{host}:{port}/", *extensions))
+        cls.nginx.site(name, certificate=cls.real[name])
 
     @classmethod
     def take_turns(cls, end):
@@ -479,8 +514,8 @@ class Trust(LabTest):
         """What the lists of the revoked say, and what follows from it for servers found good before."""
         with self.listing():
             yield "V26", "no list of its authority", *self.cells(
-                "listed.example", BLOCK, "certificate_revocation_unknown")
-        for policy, fate, reason in ((PASS, PASS, "certificate_revocation_unknown"), (INTERCEPT, INTERCEPT, "default")):
+                "listed.example", BLOCK, UNKNOWN)
+        for policy, fate, reason in ((PASS, PASS, UNKNOWN), (INTERCEPT, INTERCEPT, "default")):
             with self.listing(policy):
                 yield "V26", f"the same with `upstream.revocation_unknown: {policy}`", *self.cells(
                     "listed.example", fate, reason)
@@ -502,12 +537,55 @@ class Trust(LabTest):
         self.pki.list_revoked(self.pki.intermediate, self.crls / "intermediate", days=(-5, -1))
         with self.listing():
             yield "V26", "the list has expired", *self.cells(
-                "plain.example", BLOCK, "certificate_revocation_unknown")
+                "plain.example", BLOCK, UNKNOWN)
         self.pki.list_revoked(self.pki.intermediate, self.crls / "intermediate")
         _damage_list(self.crls / "intermediate")
         with self.listing():
             yield "V26", "the list has a wrong signature", *self.cells(
-                "plain.example", BLOCK, "certificate_revocation_unknown")
+                "plain.example", BLOCK, UNKNOWN)
+
+    def responders(self):
+        with self.asked("hard"):
+            for number, what, host, fate, reason in (
+                    ("V24", "OCSP: not revoked, says its issuer", "issuer", INTERCEPT, "default"),
+                    ("V24", "OCSP: not revoked, says whom its issuer made a responder", "delegated", INTERCEPT, "default"),
+                    ("V24", "OCSP: revoked", "revoked", BLOCK, "certificate_revoked"),
+                    ("V24", "OCSP: must-staple, and not revoked", "stapled", INTERCEPT, "default"),
+                    ("V26", "OCSP: signed by somebody who is no responder", "stranger", BLOCK, UNKNOWN),
+                    ("V26", "OCSP: nobody answers", "nobody", BLOCK, UNKNOWN),
+                    ("V26", "OCSP: the responder is silent", "silent", BLOCK, UNKNOWN),
+                    ("V26", "OCSP: the answer is garbage", "garbage", BLOCK, UNKNOWN)):
+                yield number, what, *self.cells(f"{host}.ocsp.example", fate, reason)
+        with self.asked("soft"):
+            yield "V24", "OCSP: revoked, with `upstream.ocsp: soft`", *self.cells(
+                "revoked.ocsp.example", BLOCK, "certificate_revoked")
+            yield "V26", "OCSP: nobody answers, with `upstream.ocsp: soft`", *self.cells(
+                "nobody.ocsp.example", INTERCEPT, "default")
+            yield "V24", "OCSP: nobody answers, must-staple, with `upstream.ocsp: soft`", *self.cells(
+                "unstapled.ocsp.example", BLOCK, UNKNOWN)
+        yield "V24", "OCSP: revoked, with `upstream.ocsp: off`", *self.cells(
+            "revoked.ocsp.example", INTERCEPT, "default")
+
+    def test_private_responder(self):
+        """A server's certificate may not send the engine to an address inside."""
+        with self.asked("hard", is_private=False):
+            self.cells("plain.example", INTERCEPT, "default")  # names nobody to ask
+            self.cells("inside.ocsp.example", BLOCK, UNKNOWN)
+
+    def test_without_the_fetcher(self):
+        """What it would have to ask is unknown, and all else goes on."""
+        engine = next(pid for pid, name in self.engine.processes().items() if name == "posternd-engine")
+        fetcher = int(subprocess.run(["pgrep", "-P", str(engine)], check=True, text=True, capture_output=True).stdout)
+        os.kill(fetcher, signal.SIGKILL)
+        self.engine.await_message("the fetcher is gone")
+        with self.asked("hard"):
+            self.cells("late.ocsp.example", BLOCK, UNKNOWN)
+            self.cells("plain.example", INTERCEPT, "default")
+        with self.asked("soft"):
+            self.cells("late.ocsp.example", INTERCEPT, "default")
+
+    def asked(self, how, is_private=True):
+        return self.configured({"upstream": {"ocsp": how, "ocsp_private": is_private}, "timeouts": {"ocsp": "2s"}})
 
     def listing(self, policy=BLOCK):
         return self.configured({"upstream": {"crls": str(self.crls), "revocation_unknown": policy}})
@@ -552,7 +630,7 @@ class Trust(LabTest):
 
     def test_table(self):
         rows = [(each.number, each.what, *self.cells(each.host, each.fate, each.reason, each.only)) for each in ROWS]
-        for more in (self.own_ca, self.revocation, self.changed, self.downgraded):
+        for more in (self.own_ca, self.revocation, self.responders, self.changed, self.downgraded):
             rows.extend(more())
         rows.extend(ELSEWHERE)
         rows.sort(key=lambda found: int(re.search(r"\d+", found[0])[0]))
@@ -585,6 +663,11 @@ def _damage_list(path):
     der = bytearray(base64.b64decode(body.split("-----END")[0]))
     der[-1] ^= 1
     path.write_text(f"{head}-----BEGIN X509 CRL-----\n{base64.encodebytes(der).decode()}-----END X509 CRL-----\n")
+
+
+def _talk_garbage(end):
+    end.recv(65536)
+    end.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: application/ocsp-response\r\n\r\n0\x82\xff\xff" + 9000 * b"x")
 
 
 def _copy(source, sink):
