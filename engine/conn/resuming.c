@@ -38,12 +38,22 @@ static void offer(struct conn *c)
 	c->chain_verdict = judgement->verdict;
 }
 
+/* A verdict is worth nothing under another configuration, nor with other authorities or lists. */
+static uint64_t generation_of(const struct conn *c)
+{
+	struct trust *trust = settings_trust(c->settings);
+	uint64_t serial = trust_serial(trust);
+
+	trust_free(trust);
+	return c->settings->generation ^ serial; /* both are random */
+}
+
 void resuming_begin(struct conn *c)
 {
 	struct resumptions_place place = { .client = &c->client_addr,
 					   .server = &c->server_addr,
 					   .hello = c->hello,
-					   .generation = c->settings->generation };
+					   .generation = generation_of(c) };
 
 	if (!config_of(c)->upstream.resumption || c->is_own || c->is_http1 || !c->hello->has_sni ||
 	    c->has_tried_to_resume || !resumptions_key(&place, c->session_key))

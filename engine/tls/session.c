@@ -200,10 +200,9 @@ struct session_facts session_facts(const struct session *session)
 
 bool session_is_signed(const struct session *session)
 {
-	char cipher[SESSION_CIPHER_SIZE];
+	const char *name = names_suite(session->mbed ? mbed_suite(session) : session->suite);
 
-	cipher_text(session->mbed ? mbed_suite(session) : session->suite, cipher);
-	return strncmp(cipher, "TLS_RSA_", 8) != 0;
+	return !name || strncmp(name, "TLS_RSA_", 8) != 0;
 }
 
 uint8_t session_alert(const struct session *session)

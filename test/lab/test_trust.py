@@ -421,7 +421,7 @@ class Trust(LabTest):
             cls.pki.root, cls.pki.old, cls.pki.young)))
         cls.crls = cls.pki.folder / "crls"
         cls.crls.mkdir()
-        cls.SETTINGS = {"upstream": {"trust_store": str(cls.store)}}
+        cls.SETTINGS = {"upstream": {"trust_store": str(cls.store)}, "tls": {"suites": "all"}}
 
     @classmethod
     def setUpClass(cls):
