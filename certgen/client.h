@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
+
 /*
  * The engine's end of the socket pair to certgen. Never blocks, opens nothing, keeps no table of
  * what is outstanding: the caller matches answers by id. One socket (SOCK_SEQPACKET) per worker.
@@ -24,6 +26,7 @@ enum certgen_key {
 enum {
 	CERTGEN_MESSAGE_MAX = 128 * 1024,
 	CERTGEN_HOST_MAX = 256,
+	CERTGEN_WHY_MAX = 128, /* with its NUL */
 };
 
 struct certgen_request {
@@ -31,6 +34,7 @@ struct certgen_request {
 	enum certgen_kind kind;
 	enum certgen_key key;        /* which of the engine's leaf keys the leaf is for */
 	char host[CERTGEN_HOST_MAX]; /* the name the client asked for; "" when it sent none */
+	union addr client;           /* for the record of issued leaves; AF_UNSPEC: not known */
 	const uint8_t *leaf; /* the server's own certificate, DER, borrowed during the call */
 	size_t leaf_length;
 };
@@ -39,7 +43,7 @@ enum certgen_status {
 	CERTGEN_OK,
 	CERTGEN_REFUSED, /* unreadable, no name at all, outside the CA's life or names... */
 	CERTGEN_NO_CA,   /* this kind of CA is not configured */
-	CERTGEN_FAILED,  /* signing failed; certgen's own log says why */
+	CERTGEN_FAILED,  /* it could not be signed or recorded, or too many were */
 };
 
 /*
@@ -49,6 +53,8 @@ enum certgen_status {
 struct certgen_answer {
 	uint32_t id;
 	enum certgen_status status;
+	/* One line, printable. Of an OK: "", or why the leaf could not be recorded. */
+	char why[CERTGEN_WHY_MAX];
 	const uint8_t *chain; /* points into the buffer given to certgen_receive() */
 	size_t chain_length;
 };

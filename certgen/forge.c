@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "certgen/leaf.h"
+#include "certgen/profile.h"
 #include "certgen/x509.h"
 
 /*
@@ -264,25 +265,14 @@ static const char *fill(struct leaf_tbs *leaf, const struct forge_order *order,
 	return why;
 }
 
-/* Needs libcrypto's own idea of a certificate, so it is only made where there are constraints. */
-static const char *check_constraints(const struct forge_leaf *leaf, const struct ca *ca)
+/* Everything is checked before the CA's key is used. */
+static const char *check(const struct forge_order *order, struct leaf *leaf)
 {
-	const char *why = NULL;
+	size_t n;
+	uint8_t *der = leaf_write_unsigned(leaf, &n);
+	const char *why = der ? profile_leaf(order, der, n) : failed;
 
-	for (int i = 0; i < CA_FILE_MAX && !why; i++) {
-		const uint8_t *at = leaf->der;
-
-		if (!ca->constraints[i])
-			continue;
-		X509 *x509 = d2i_X509(NULL, &at, (long)leaf->length);
-
-		/* X509_check_purpose() reads the names that the check looks at. */
-		if (!x509 || X509_check_purpose(x509, -1, 0) != 1)
-			why = "its extensions cannot be read";
-		else if (NAME_CONSTRAINTS_check(x509, ca->constraints[i]) != X509_V_OK)
-			why = "the CA's name constraints exclude its names";
-		X509_free(x509);
-	}
+	OPENSSL_free(der);
 	return why;
 }
 
@@ -297,11 +287,15 @@ enum certgen_status forge(const struct forge_order *order, struct forge_leaf *re
 		why = failed;
 	else if (!real)
 		why = "it is not a certificate";
-	else
+	else if (order->kind == CERTGEN_TRUSTED)
+		why = profile_original(order, real->tbs);
+	if (!why)
 		why = fill(leaf->tbs, order, real->tbs, &result);
+	if (!why)
+		why = check(order, leaf);
 	if (!why) {
 		result.der = leaf_sign(leaf, order->ca->key, order->ca->digest, &result.length);
-		why = result.der ? check_constraints(&result, order->ca) : failed;
+		why = result.der ? NULL : failed;
 	}
 	leaf_free(leaf);
 	leaf_free(real);

@@ -14,7 +14,8 @@
  * else is dropped: SCTs, must-staple, AIA, CRL points and policies speak of the CA that we are not.
  *
  * Limits (RFC 5280 section 6.1): the leaf lives inside the CA's validity, and a name that the CA's
- * name constraints exclude is refused.
+ * name constraints exclude is refused. certgen/profile.h checks all of this once more, before the
+ * CA's key is used.
  */
 
 enum {
@@ -36,7 +37,11 @@ void forge_key_deinit(struct forge_key *key);
 struct forge_order {
 	const struct ca *ca;
 	enum certgen_kind kind;
-	const char *host; /* "": none; used only when an untrusted original has no subjectAltName */
+	/*
+	 * What the client asked for; "": nothing. A trusted leaf must be valid for it; an untrusted
+	 * one has it as its name when the original has no subjectAltName.
+	 */
+	const char *host;
 	const struct forge_key *key;
 	int64_t now;          /* seconds since 1970 */
 	int64_t max_lifetime; /* seconds from now */

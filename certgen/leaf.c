@@ -51,17 +51,43 @@ struct leaf *leaf_parse(const uint8_t *der, size_t n)
 	return (struct leaf *)value;
 }
 
-uint8_t *leaf_sign(struct leaf *leaf, EVP_PKEY *key, const EVP_MD *digest, size_t *ret_n)
+static uint8_t *write_der(struct leaf *leaf, size_t *ret_n)
 {
 	uint8_t *der = NULL;
-
-	if (ASN1_item_sign(ASN1_ITEM_rptr(LEAF_TBS), leaf->tbs->algorithm, leaf->algorithm,
-			   leaf->signature, leaf->tbs, key, digest) <= 0)
-		return NULL;
 	int n = ASN1_item_i2d((ASN1_VALUE *)leaf, &der, ASN1_ITEM_rptr(LEAF));
 
 	if (n <= 0)
 		return NULL;
 	*ret_n = (size_t)n;
 	return der;
+}
+
+uint8_t *leaf_write_unsigned(struct leaf *leaf, size_t *ret_n)
+{
+	/* SEQUENCE { SEQUENCE { OID 0.0 }, BIT STRING "" } */
+	static const uint8_t no_key[] = {
+		0x30, 0x08, 0x30, 0x03, 0x06, 0x01, 0x00, 0x03, 0x01, 0x00
+	};
+	const uint8_t *at = no_key;
+	ASN1_OBJECT *none = OBJ_nid2obj(NID_sha256WithRSAEncryption);
+	ASN1_TYPE *key = leaf->tbs->key;
+	uint8_t *der = NULL;
+
+	/* The algorithms are put right by leaf_sign(). */
+	leaf->tbs->key = d2i_ASN1_TYPE(NULL, &at, sizeof(no_key));
+	if (leaf->tbs->key &&
+	    X509_ALGOR_set0(leaf->tbs->algorithm, none, V_ASN1_UNDEF, NULL) == 1 &&
+	    X509_ALGOR_set0(leaf->algorithm, none, V_ASN1_UNDEF, NULL) == 1)
+		der = write_der(leaf, ret_n);
+	ASN1_TYPE_free(leaf->tbs->key);
+	leaf->tbs->key = key;
+	return der;
+}
+
+uint8_t *leaf_sign(struct leaf *leaf, EVP_PKEY *key, const EVP_MD *digest, size_t *ret_n)
+{
+	if (ASN1_item_sign(ASN1_ITEM_rptr(LEAF_TBS), leaf->tbs->algorithm, leaf->algorithm,
+			   leaf->signature, leaf->tbs, key, digest) <= 0)
+		return NULL;
+	return write_der(leaf, ret_n);
 }

@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 
 /* Certificates, back to back, as an answer carries them. */
 struct chain {
-	uint8_t bytes[CERTGEN_MESSAGE_MAX - WIRE_ANSWER_HEAD];
+	uint8_t bytes[CERTGEN_MESSAGE_MAX - WIRE_ANSWER_HEAD_MAX];
 	size_t length;
 };
 
@@ -115,6 +116,8 @@ static int answer_request(struct service *service, struct service_session *sessi
 					 .chain = chain.bytes,
 					 .chain_length = chain.length };
 
+	if (status != CERTGEN_OK)
+		snprintf(result.why, sizeof(result.why), "%s", why);
 	*ret_length = wire_write_answer(&result, answer, CERTGEN_MESSAGE_MAX);
 	return 0;
 }

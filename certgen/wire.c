@@ -87,7 +87,8 @@ int wire_parse_keys(const uint8_t *message, size_t n, struct wire_keys *ret_keys
 size_t wire_write_request_head(const struct certgen_request *request,
 			       uint8_t head[WIRE_REQUEST_HEAD_MAX])
 {
-	size_t host = strnlen(request->host, CERTGEN_HOST_MAX);
+	size_t host = strnlen(request->host, CERTGEN_HOST_MAX), client;
+	const uint8_t *address = addr_bytes(&request->client, &client);
 	uint8_t *at = put_head(head, WIRE_REQUEST);
 
 	if (host == CERTGEN_HOST_MAX ||
@@ -96,10 +97,28 @@ size_t wire_write_request_head(const struct certgen_request *request,
 	at = put_uint(at, 4, request->id);
 	at = put_uint(at, 1, request->kind);
 	at = put_uint(at, 1, request->key);
+	at = put_uint(at, 1, client);
+	at = put_bytes(at, address, client);
 	at = put_uint(at, 1, host);
 	at = put_bytes(at, request->host, host);
 	at = put_uint(at, 3, request->leaf_length);
 	return (size_t)(at - head);
+}
+
+/* False: neither none nor an address. */
+static bool read_address(struct reader *r, union addr *addr)
+{
+	size_t n = reader_left(r);
+
+	memset(addr, 0, sizeof(*addr));
+	if (n == sizeof(addr->v4.sin_addr)) {
+		addr->sa.sa_family = AF_INET;
+		memcpy(&addr->v4.sin_addr, r->at, n);
+	} else if (n == sizeof(addr->v6.sin6_addr)) {
+		addr->sa.sa_family = AF_INET6;
+		memcpy(&addr->v6.sin6_addr, r->at, n);
+	}
+	return n == 0 || addr->sa.sa_family != AF_UNSPEC;
 }
 
 int wire_parse_request(const uint8_t *message, size_t n, struct certgen_request *ret_request)
@@ -107,10 +126,11 @@ int wire_parse_request(const uint8_t *message, size_t n, struct certgen_request 
 	struct reader r = body_of(message, n, WIRE_REQUEST);
 	struct certgen_request request = { .id = reader_uint(&r, 4) };
 	uint8_t kind = reader_u8(&r), key = reader_u8(&r);
-	struct reader host = reader_vector(&r, 1), leaf = reader_vector(&r, 3);
+	struct reader client = reader_vector(&r, 1), host = reader_vector(&r, 1);
+	struct reader leaf = reader_vector(&r, 3);
 
 	if (!is_whole(&r) || kind > CERTGEN_UNTRUSTED || key > CERTGEN_KEY_RSA ||
-	    reader_left(&leaf) == 0)
+	    reader_left(&leaf) == 0 || !read_address(&client, &request.client))
 		return -EBADMSG;
 	request.kind = kind;
 	request.key = key;
@@ -135,16 +155,36 @@ size_t wire_write_certificate(const uint8_t *der, size_t n, uint8_t *at, size_t 
 
 size_t wire_write_answer(const struct certgen_answer *answer, uint8_t *message, size_t size)
 {
-	if (size < WIRE_ANSWER_HEAD || answer->chain_length > size - WIRE_ANSWER_HEAD ||
-	    answer->chain_length > CERTGEN_MESSAGE_MAX - WIRE_ANSWER_HEAD)
+	size_t why = strnlen(answer->why, CERTGEN_WHY_MAX);
+	size_t head = WIRE_ANSWER_HEAD_MAX - CERTGEN_WHY_MAX + 1 + why;
+
+	if (why == CERTGEN_WHY_MAX || size < head || answer->chain_length > size - head ||
+	    answer->chain_length > CERTGEN_MESSAGE_MAX - WIRE_ANSWER_HEAD_MAX)
 		return 0;
 	uint8_t *at = put_head(message, WIRE_ANSWER);
 
 	at = put_uint(at, 4, answer->id);
 	at = put_uint(at, 1, answer->status);
+	at = put_uint(at, 1, why);
+	at = put_bytes(at, answer->why, why);
 	at = put_uint(at, 3, answer->chain_length);
 	at = put_bytes(at, answer->chain, answer->chain_length);
 	return (size_t)(at - message);
+}
+
+/* Into a text that was zeroed. */
+static bool read_why(const struct reader *r, char why[CERTGEN_WHY_MAX])
+{
+	size_t n = reader_left(r);
+
+	if (n >= CERTGEN_WHY_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (r->at[i] < ' ' || r->at[i] > '~')
+			return false;
+	if (n > 0)
+		memcpy(why, r->at, n);
+	return true;
 }
 
 static bool is_chain(struct reader chain)
@@ -161,15 +201,17 @@ static bool is_chain(struct reader chain)
 int wire_parse_answer(const uint8_t *message, size_t n, struct certgen_answer *ret_answer)
 {
 	struct reader r = body_of(message, n, WIRE_ANSWER);
-	uint32_t id = reader_uint(&r, 4);
+	struct certgen_answer answer = { .id = reader_uint(&r, 4) };
 	uint8_t status = reader_u8(&r);
-	struct reader chain = reader_vector(&r, 3);
+	struct reader why = reader_vector(&r, 1), chain = reader_vector(&r, 3);
 
-	if (!is_whole(&r) || status > CERTGEN_FAILED || !is_chain(chain) ||
-	    (status == CERTGEN_OK) != (reader_left(&chain) > 0))
+	if (!is_whole(&r) || status > CERTGEN_FAILED || !read_why(&why, answer.why) ||
+	    !is_chain(chain) || (status == CERTGEN_OK) != (reader_left(&chain) > 0) ||
+	    (status != CERTGEN_OK && reader_left(&why) == 0))
 		return -EBADMSG;
-	*ret_answer = (struct certgen_answer){
-		.id = id, .status = status, .chain = chain.at, .chain_length = reader_left(&chain)
-	};
+	answer.status = status;
+	answer.chain = chain.at;
+	answer.chain_length = reader_left(&chain);
+	*ret_answer = answer;
 	return 0;
 }

@@ -10,17 +10,19 @@
  *
  *   every message  u8 version, u8 type
  *   KEYS           u16 vector EC, u16 vector RSA (SubjectPublicKeyInfo, DER); first on each socket
- *   REQUEST        u32 id, u8 kind, u8 key, u8 vector host, u24 vector leaf
- *   ANSWER         u32 id, u8 status, u24 vector chain (u24 vectors of DER; empty unless OK)
+ *   REQUEST        u32 id, u8 kind, u8 key, u8 vector client (an address: 0, 4 or 16 bytes),
+ *                  u8 vector host, u24 vector leaf
+ *   ANSWER         u32 id, u8 status, u8 vector why (ASCII; may be empty when OK),
+ *                  u24 vector chain (u24 vectors of DER; empty unless OK)
  *
  * Parsing accepts exactly this: an unknown value, an empty key or leaf, a NUL in the host, or a
  * byte too many is -EBADMSG. What a parser returns points into the message.
  */
 
 enum {
-	WIRE_VERSION = 1,
-	WIRE_REQUEST_HEAD_MAX = 2 + 4 + 1 + 1 + CERTGEN_HOST_MAX + 3,
-	WIRE_ANSWER_HEAD = 2 + 4 + 1 + 3,
+	WIRE_VERSION = 2,
+	WIRE_REQUEST_HEAD_MAX = 2 + 4 + 1 + 1 + 1 + 16 + CERTGEN_HOST_MAX + 3,
+	WIRE_ANSWER_HEAD_MAX = 2 + 4 + 1 + CERTGEN_WHY_MAX + 3,
 	WIRE_CERTIFICATE_HEAD = 3,
 	WIRE_SPKI_MAX = 1024,
 	WIRE_KEYS_MAX = 2 + 2 * (2 + WIRE_SPKI_MAX),

@@ -41,6 +41,7 @@ struct forged {
 	uint64_t asked; /* ms */
 	enum forged_state state;
 	struct leaf *leaf;
+	char why[CERTGEN_WHY_MAX];
 	struct conn *waiting;
 	struct forged *next_pending;
 };
@@ -78,6 +79,11 @@ void forge_deinit(struct forge *forge)
 enum forged_state forged_state(const struct forged *forged)
 {
 	return forged->state;
+}
+
+const char *forged_why(const struct forged *forged)
+{
+	return forged->why;
 }
 
 struct leaf *forged_leaf(const struct forged *forged)
@@ -135,12 +141,14 @@ static void settle(struct forge *forge, struct forged *forged, enum forged_state
 
 /* --- asking and being answered --- */
 
-static enum forged_state ask(struct forge *forge, struct forged *forged, struct der leaf)
+static enum forged_state ask(struct forge *forge, struct forged *forged, struct der leaf,
+			     const union addr *client)
 {
 	struct certgen_request request = {
 		.id = forged->id,
 		.kind = forged->key.kind,
 		.key = forged->key.key == LEAF_KEY_EC ? CERTGEN_KEY_EC : CERTGEN_KEY_RSA,
+		.client = *client,
 		.leaf = leaf.bytes,
 		.leaf_length = leaf.n,
 	};
@@ -201,7 +209,7 @@ static struct forged *add(struct forge *forge, const struct forged_key *key, uin
 }
 
 struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf_key key,
-			  const char *host, struct der leaf, uint64_t now)
+			  const char *host, struct der leaf, const union addr *client, uint64_t now)
 {
 	struct forged_key wanted;
 	struct forged *forged;
@@ -221,7 +229,7 @@ struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf
 	if (!forged)
 		return NULL;
 	forged->n_refs++;
-	state = ask(forge, forged, leaf);
+	state = ask(forge, forged, leaf, client);
 	if (state != FORGED_PENDING) {
 		settle(forge, forged, state);
 	} else {
@@ -239,8 +247,10 @@ static void answer(struct forge *forge, const struct certgen_answer *answer)
 		forged = forged->next_pending;
 	if (!forged)
 		return;
+	memcpy(forged->why, answer->why, sizeof(forged->why));
 	switch (answer->status) {
 	case CERTGEN_OK:
+		forge->n_unrecorded += answer->why[0] != '\0';
 		forged->leaf =
 			leaf_new(forge->keys, forged->key.key, answer->chain, answer->chain_length);
 		settle(forge, forged, forged->leaf ? FORGED_READY : FORGED_FAILED);

@@ -23,6 +23,7 @@ struct forge {
 	struct forged *pending; /* those of them that certgen has not answered */
 	const struct leaf_keys *keys;
 	uint32_t last_id;
+	_Atomic uint64_t n_unrecorded; /* leaves; any thread reads */
 	uint8_t answer[CERTGEN_MESSAGE_MAX];
 };
 
@@ -33,13 +34,16 @@ void forge_deinit(struct forge *forge);
 int forge_connect(struct forge *forge, int fd);
 
 /*
- * The leaf for this server and name, counted; the request is sent when it is new. NULL when out of
- * memory. Its state may be anything; PENDING changes in forge_receive().
+ * The leaf for this server and name, counted; the request is sent when it is new, and says who the
+ * client is. NULL when out of memory. Its state may be anything; PENDING changes in forge_receive().
  */
 struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf_key key,
-			  const char *host, struct der leaf, uint64_t now);
+			  const char *host, struct der leaf, const union addr *client,
+			  uint64_t now);
 
 enum forged_state forged_state(const struct forged *forged);
+/* When REFUSED or FAILED; borrowed; "" when certgen did not say. */
+const char *forged_why(const struct forged *forged);
 /* When READY; borrowed. */
 struct leaf *forged_leaf(const struct forged *forged);
 void forged_unref(struct forged *forged);

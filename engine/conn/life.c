@@ -176,7 +176,8 @@ static enum conn_state await_forged(struct conn *c)
 				       c->chain_verdict == VERIFY_OK ? CERTGEN_TRUSTED
 								     : CERTGEN_UNTRUSTED,
 				       leaf_key_for(c->hello, &c->settings->limits, &facts),
-				       c->hello->host, c->judgement->der, c->worker->loop.now);
+				       c->hello->host, c->judgement->der, &c->client_addr,
+				       c->worker->loop.now);
 	if (!c->forged)
 		return fate_fail(c, REASON_NO_RESOURCES);
 	switch (forged_state(c->forged)) {
@@ -186,8 +187,10 @@ static enum conn_state await_forged(struct conn *c)
 	case FORGED_READY:
 		return CONN_GREETING;
 	case FORGED_REFUSED:
+		snprintf(c->detail, sizeof(c->detail), "%s", forged_why(c->forged));
 		return fate_block(c, REASON_CERTGEN_REFUSED, ALERT_INTERNAL_ERROR);
 	case FORGED_FAILED:
+		snprintf(c->detail, sizeof(c->detail), "%s", forged_why(c->forged));
 		return fate_fail(c, REASON_CERTGEN_FAILED);
 	case FORGED_DOWN:
 		return fate_fail(c, REASON_CERTGEN_DOWN);

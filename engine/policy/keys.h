@@ -31,7 +31,7 @@
 	  "the forging program; empty: the installed one")                                         \
 	X("certgen.user", certgen.user, user, "postern-certgen",                                   \
 	  "who it runs as; empty: who starts it")                                                  \
-	X("certgen.max_lifetime", certgen.max_lifetime, duration, "23h",                           \
+	X("certgen.max_lifetime", certgen.max_lifetime, duration, "22h",                           \
 	  "of a forged certificate")                                                               \
 	X("default", fallback, any_fate, "intercept", "fate of what no rule matches")              \
 	X("hello.not_tls", hello.not_tls, pass_or_block, "pass", "the client does not speak TLS")  \

@@ -45,6 +45,7 @@ static void test_request(void **state)
 		.kind = CERTGEN_UNTRUSTED,
 		.key = CERTGEN_KEY_RSA,
 		.host = "a.example",
+		.client.v4 = { .sin_family = AF_INET, .sin_addr = { 0x01020304 } },
 		.leaf = leaf_bytes, .leaf_length = sizeof(leaf_bytes),
 	}, got;
 	uint8_t message[WIRE_REQUEST_HEAD_MAX + sizeof(leaf_bytes) + 1];
@@ -56,22 +57,23 @@ static void test_request(void **state)
 	assert_int_equal(got.kind, request.kind);
 	assert_int_equal(got.key, request.key);
 	assert_string_equal(got.host, request.host);
+	assert_true(addr_equal(&got.client, &request.client));
 	assert_memory_equal(got.leaf, leaf_bytes, sizeof(leaf_bytes));
 	/* Neither shorter nor longer, and no other value where one is listed. */
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(wire_parse_request(message, i, &got), -EBADMSG);
 	message[n] = 0;
 	assert_int_equal(wire_parse_request(message, n + 1, &got), -EBADMSG);
-	static const size_t places[] = { 0, 1, 6, 7 };
+	static const size_t places[] = { 0, 1, 6, 7, 8 };
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		uint8_t was = message[places[i]];
 
 		message[places[i]] = 9;
 		assert_int_equal(wire_parse_request(message, n, &got), -EBADMSG);
 		message[places[i]] = was;
 	}
-	message[10] = '\0'; /* within the host */
+	message[15] = '\0'; /* within the host */
 	assert_int_equal(wire_parse_request(message, n, &got), -EBADMSG);
 }
 
@@ -133,15 +135,22 @@ static void test_answer(void **state)
 		assert_int_equal(wire_parse_answer(message, i, &got), -EBADMSG);
 		assert_int_equal(wire_write_answer(&answer, message, i), 0);
 	}
-	message[WIRE_ANSWER_HEAD + 2] = 4; /* certificates that do not fill the chain */
+	message[11 + 2] = 4; /* certificates that do not fill the chain */
 	assert_int_equal(wire_parse_answer(message, n, &got), -EBADMSG);
 	answer.chain_length = 0; /* OK without a certificate */
 	n = wire_write_answer(&answer, message, sizeof(message));
 	assert_int_equal(wire_parse_answer(message, n, &got), -EBADMSG);
 	answer.status = CERTGEN_REFUSED;
 	n = wire_write_answer(&answer, message, sizeof(message));
+	assert_int_equal(wire_parse_answer(message, n, &got), -EBADMSG); /* not said why */
+	strcpy(answer.why, "it is \x7f");
+	n = wire_write_answer(&answer, message, sizeof(message));
+	assert_int_equal(wire_parse_answer(message, n, &got), -EBADMSG);
+	strcpy(answer.why, "it is late");
+	n = wire_write_answer(&answer, message, sizeof(message));
 	assert_int_equal(wire_parse_answer(message, n, &got), 0);
 	assert_int_equal(got.status, CERTGEN_REFUSED);
+	assert_string_equal(got.why, answer.why);
 	answer.chain_length = sizeof(chain); /* refused, and yet a certificate */
 	n = wire_write_answer(&answer, message, sizeof(message));
 	assert_int_equal(wire_parse_answer(message, n, &got), -EBADMSG);
@@ -351,11 +360,11 @@ static void test_malformed(void **state)
 		const char *bytes;
 		size_t n;
 	} bad[] = {
-		{ "\x01", 1 },
-		{ "\x02\x01", 2 },
-		{ "\x01\x02", 2 },
-		{ "\x01\x03\0\0\0\0\1\0\0\0", 10 },
-		{ "\x01\x01\0\1\1\0\1\1", 8 },
+		{ "\x02", 1 },
+		{ "\x01\x01", 2 },
+		{ "\x02\x02", 2 },
+		{ "\x02\x03\0\0\0\0\1\0\0\0\0", 11 },
+		{ "\x02\x01\0\1\1\0\1\1", 8 },
 		{ "GET / HTTP/1.1\r\n\r\n", 18 },
 	};
 	struct certgen_request request = request_of(1);
