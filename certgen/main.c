@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "certgen/options.h"
 #include "certgen/sandbox.h"
@@ -50,6 +51,7 @@ static int load(struct service *service, const struct options *options)
 		return r;
 	}
 	service->max_lifetime = options->max_lifetime;
+	limit_init(&service->limit, options->rate, options->burst, clock_us() / 1000);
 	service->cache = cache_new(CACHE_ENTRIES_MAX, CACHE_BYTES_MAX);
 	return service->cache ? 0 : -ENOMEM;
 }
@@ -145,12 +147,15 @@ static int run(const struct options *options, struct service *service, struct pe
 		if (peers[i].fd > highest)
 			highest = peers[i].fd;
 	}
+	const struct sandbox sandbox = { .user = options->user,
+					 .core_dumps = options->core_dumps,
+					 .highest_fd = highest };
 	int r = sandbox_protect_memory(options->core_dumps);
 
 	if (r == 0)
 		r = load(service, options);
 	if (r == 0)
-		r = sandbox_enter(options->user, options->core_dumps, highest);
+		r = sandbox_enter(&sandbox);
 	return r < 0 ? r : serve(service, peers, options->n_fds);
 }
 

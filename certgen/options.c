@@ -16,8 +16,8 @@ const char options_usage[] =
 	"usage: postern-certgen --certificate FILE --key FILE --max-lifetime SECONDS --fds "
 	"N[,N...]\n"
 	"                       [--untrusted-certificate FILE --untrusted-key FILE]\n"
-	"                       [--user NAME] [--log-level error|warning|info|debug] "
-	"[--core-dumps]\n"
+	"                       [--rate N --burst N] [--user NAME]\n"
+	"                       [--log-level error|warning|info|debug] [--core-dumps]\n"
 	"Started by posternd; the descriptors are its sockets (SOCK_SEQPACKET), one per worker.\n";
 
 static bool parse_number(const char *text, int64_t min, int64_t max, int64_t *ret_number)
@@ -30,6 +30,16 @@ static bool parse_number(const char *text, int64_t min, int64_t max, int64_t *re
 	if (errno != 0 || end == text || *end != '\0' || number < min || number > max)
 		return false;
 	*ret_number = number;
+	return true;
+}
+
+static bool parse_unsigned(const char *text, unsigned *ret_number)
+{
+	int64_t number;
+
+	if (!parse_number(text, 0, INT_MAX, &number))
+		return false;
+	*ret_number = (unsigned)number;
 	return true;
 }
 
@@ -94,6 +104,10 @@ static bool parse_option(int c, char *value, struct options *options)
 		return true;
 	case 'm':
 		return parse_number(value, 1, LIFETIME_MAX, &options->max_lifetime);
+	case 'r':
+		return parse_unsigned(value, &options->rate);
+	case 'b':
+		return parse_unsigned(value, &options->burst);
 	case 'f':
 		return parse_fds(value, options);
 	case 'l':
@@ -115,6 +129,8 @@ bool options_parse(int argc, char **argv, struct options *ret_options)
 		{ "untrusted-key", required_argument, NULL, 'K' },
 		{ "user", required_argument, NULL, 'u' },
 		{ "max-lifetime", required_argument, NULL, 'm' },
+		{ "rate", required_argument, NULL, 'r' },
+		{ "burst", required_argument, NULL, 'b' },
 		{ "fds", required_argument, NULL, 'f' },
 		{ "log-level", required_argument, NULL, 'l' },
 		{ "core-dumps", no_argument, NULL, 'd' },

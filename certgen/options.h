@@ -19,6 +19,7 @@ struct options {
 	const char *untrusted_certificate, *untrusted_key; /* NULL: none */
 	const char *user;                                  /* "": stay who we are */
 	int64_t max_lifetime;                              /* seconds */
+	unsigned rate, burst;                              /* limit_init()'s */
 	enum log_level level;
 	bool core_dumps;
 	int fds[OPTIONS_SOCKETS_MAX]; /* open SOCK_SEQPACKET sockets */

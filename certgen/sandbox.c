@@ -4,6 +4,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <openssl/crypto.h>
 #include <pwd.h>
 #include <sched.h>
 #include <string.h>
@@ -13,6 +14,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "certgen/filter.h"
+
+enum {
+	LOCK_ENOUGH = 256 * 1024 * 1024,
+	KEYS_SIZE = 64 * 1024, /* powers of two */
+	KEYS_LEAST = 32,
+};
 
 static int set_limit(__rlimit_resource_t resource, rlim_t value)
 {
@@ -21,12 +29,31 @@ static int set_limit(__rlimit_resource_t resource, rlim_t value)
 	return setrlimit(resource, &limit) < 0 ? -errno : 0;
 }
 
+/* With MCL_FUTURE and a small limit, later allocations would fail: then not at all. */
+static bool lock_all(void)
+{
+	struct rlimit limit = { 0 };
+
+	if (set_limit(RLIMIT_MEMLOCK, RLIM_INFINITY) < 0 &&
+	    (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_max < LOCK_ENOUGH ||
+	     set_limit(RLIMIT_MEMLOCK, limit.rlim_max) < 0))
+		return false;
+	return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
+}
+
+/* What libcrypto keeps of private keys lies in a heap of its own, locked and never dumped. */
+static bool lock_keys(void)
+{
+	return CRYPTO_secure_malloc_init(KEYS_SIZE, KEYS_LEAST) == 1;
+}
+
 int sandbox_protect_memory(bool core_dumps)
 {
-	/* Limit first: with MCL_FUTURE and a small limit every later allocation would fail. */
-	if (set_limit(RLIMIT_MEMLOCK, RLIM_INFINITY) < 0 ||
-	    mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
-		log_debug("memory is not locked: %s", strerror(errno));
+	if (!lock_keys())
+		log_warning("memory cannot be locked: the CA's key may come to lie on a swap "
+			    "device (RLIMIT_MEMLOCK, LimitMEMLOCK= of systemd)");
+	else if (!lock_all())
+		log_info("the CA's key is locked in memory, the rest is not (RLIMIT_MEMLOCK)");
 	if (core_dumps)
 		return 0;
 	int r = set_limit(RLIMIT_CORE, 0);
@@ -83,19 +110,37 @@ static int drop_privileges(const char *user)
 	return 0;
 }
 
-int sandbox_enter(const char *user, bool core_dumps, int highest_fd)
+static int set_limits(const struct sandbox *sandbox)
+{
+	int r = 0;
+
+	/* The kernel forgot our word on dumps when the user changed. */
+	if (prctl(PR_SET_DUMPABLE, sandbox->core_dumps) < 0)
+		r = -errno;
+	if (r == 0 && !sandbox->has_files)
+		r = set_limit(RLIMIT_NOFILE, (rlim_t)sandbox->highest_fd + 1);
+	if (r < 0)
+		log_error("limits cannot be set: %s", strerror(-r));
+	return r;
+}
+
+int sandbox_enter(const struct sandbox *sandbox)
 {
 	if (unshare(CLONE_NEWNET) < 0)
 		log_debug("no network namespace of our own: %s", strerror(errno));
-	int r = drop_privileges(user);
+	int r = drop_privileges(sandbox->user);
 
+	if (r == 0)
+		r = set_limits(sandbox);
 	if (r < 0)
 		return r;
-	/* The kernel forgot our word on dumps when the user changed. */
-	if (prctl(PR_SET_DUMPABLE, core_dumps) < 0 ||
-	    set_limit(RLIMIT_NOFILE, (rlim_t)highest_fd + 1) < 0) {
-		r = -errno;
-		log_error("limits cannot be set: %s", strerror(-r));
+	r = filter_enter(sandbox->has_files);
+	if (r == -ENOSYS) {
+		log_warning("this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER): any "
+			    "system call is left to the holder of the CA's key");
+		return 0;
 	}
+	if (r < 0)
+		log_error("system calls cannot be filtered: %s", strerror(-r));
 	return r;
 }

@@ -6,7 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+
+enum { QUIET_MS = 10000 };
+
+static const char over_limit[] = "more are asked for than certgen.rate and certgen.burst allow";
 
 /* Certificates, back to back, as an answer carries them. */
 struct chain {
@@ -50,6 +55,22 @@ static bool append(struct chain *chain, const struct cache_leaf *leaf, const str
 	return true;
 }
 
+static bool is_in_limit(struct service *service)
+{
+	uint64_t now = clock_us() / 1000;
+
+	if (limit_take(&service->limit, now))
+		return true;
+	/* It may be a flood: a line now and then is enough. */
+	if (now >= service->quiet_until) {
+		log_warning("more than %u new certificates a second, or %u at once, are asked for: "
+			    "some are not signed (certgen.rate, certgen.burst)",
+			    service->limit.rate, service->limit.burst);
+		service->quiet_until = now + QUIET_MS;
+	}
+	return false;
+}
+
 /* The leaf from the cache, else newly signed. */
 static enum certgen_status make_chain(struct service *service, struct service_session *session,
 				      int64_t now, const struct certgen_request *request,
@@ -77,6 +98,9 @@ static enum certgen_status make_chain(struct service *service, struct service_se
 		return CERTGEN_FAILED;
 	if (cache_get(service->cache, &key, now, &leaf)) {
 		is_whole = append(chain, &leaf, ca);
+	} else if (!is_in_limit(service)) {
+		*ret_why = over_limit;
+		return CERTGEN_FAILED;
 	} else {
 		enum certgen_status status = forge(&order, &forged, ret_why);
 
@@ -107,7 +131,7 @@ static int answer_request(struct service *service, struct service_session *sessi
 	if (service->ca[request.kind])
 		status = make_chain(service, session, now, &request, &chain, &why);
 	/* What a server can bring about is not worth a line in every log; what is wrong here is. */
-	if (status == CERTGEN_FAILED)
+	if (status == CERTGEN_FAILED && why != over_limit)
 		log_warning("request %u failed: %s", request.id, why);
 	else if (status != CERTGEN_OK)
 		log_debug("request %u refused: %s", request.id, why);

@@ -4,6 +4,7 @@
 
 #include "certgen/cache.h"
 #include "certgen/forge.h"
+#include "certgen/limit.h"
 
 /* A message in, its answer out; no sockets here, so that a test or a fuzzer can drive it. */
 
@@ -15,6 +16,8 @@ struct service {
 	struct ca *ca[SERVICE_CA_KINDS]; /* by enum certgen_kind; NULL: not configured */
 	struct cache *cache;
 	int64_t max_lifetime; /* seconds */
+	struct limit limit;   /* of uses of the keys */
+	uint64_t quiet_until; /* ms: no line about that limit before */
 };
 
 /* What one socket has told us. Zero-initialised; service_session_deinit(). */

@@ -35,7 +35,8 @@ int forge_connect(struct forge *forge, int fd);
 
 /*
  * The leaf for this server and name, counted; the request is sent when it is new, and says who the
- * client is. NULL when out of memory. Its state may be anything; PENDING changes in forge_receive().
+ * client is. NULL when out of memory. Its state may be anything; PENDING changes in
+ * forge_receive().
  */
 struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf_key key,
 			  const char *host, struct der leaf, const union addr *client,

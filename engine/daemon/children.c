@@ -22,6 +22,8 @@
 #include "gate/gate.h"
 #include "net/tun.h"
 
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 enum {
 	YOUNG_MS = 10000, /* who dies younger than this is started again at once, but only once */
 	PAUSE_MS = 1000,
@@ -124,11 +126,24 @@ static void find_certgen(const struct config *config, char path[PATH_MAX])
 	}
 }
 
+/* "5,6,7": open over the exec. */
+static void list_descriptors(const int *fds, unsigned n, char *list, size_t size)
+{
+	size_t length = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		(void)fcntl(fds[i], F_SETFD, 0);
+		length += (size_t)snprintf(list + length, size - length, "%s%d", i > 0 ? "," : "",
+					   fds[i]);
+	}
+}
+
 /* In the child; only returns when it could not be started. */
 static void exec_certgen(const struct config *config, const int *fds, unsigned n)
 {
-	char program[PATH_MAX], list[LISTENERS_WORKERS * 12] = "", lifetime[24];
-	const char *arguments[24] = { "postern-certgen",
+	char program[PATH_MAX], list[LISTENERS_WORKERS * 12] = "";
+	char lifetime[24], rate[16], burst[16];
+	const char *const fixed[] = { "postern-certgen",
 				      "--certificate",
 				      config->ca.certificate,
 				      "--key",
@@ -137,20 +152,23 @@ static void exec_certgen(const struct config *config, const int *fds, unsigned n
 				      config->certgen.user,
 				      "--max-lifetime",
 				      lifetime,
+				      "--rate",
+				      rate,
+				      "--burst",
+				      burst,
 				      "--log-level",
 				      config->log.level,
 				      "--fds",
 				      list };
-	unsigned used = 13;
-	size_t length = 0;
+	const char *arguments[N_OF(fixed) + 8] = { 0 };
+	unsigned used = N_OF(fixed);
 
-	for (unsigned i = 0; i < n; i++) {
-		(void)fcntl(fds[i], F_SETFD, 0); /* to survive the exec */
-		length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%d",
-					   i > 0 ? "," : "", fds[i]);
-	}
+	memcpy(arguments, fixed, sizeof(fixed));
+	list_descriptors(fds, n, list, sizeof(list));
 	snprintf(lifetime, sizeof(lifetime), "%llu",
 		 (unsigned long long)(config->certgen.max_lifetime / 1000));
+	snprintf(rate, sizeof(rate), "%u", config->certgen.rate);
+	snprintf(burst, sizeof(burst), "%u", config->certgen.burst);
 	if (config->ca.untrusted_key[0] != '\0') {
 		arguments[used++] = "--untrusted-certificate";
 		arguments[used++] = config->ca.untrusted_certificate;

@@ -48,6 +48,7 @@ struct config {
 		char program[CONFIG_PATH_MAX]; /* "": found beside posternd or in libexec */
 		char user[CONFIG_NAME_MAX];
 		uint64_t max_lifetime; /* ms; longest life of a forged leaf */
+		unsigned rate, burst;  /* of new leaves */
 	} certgen;
 
 	struct ruleset *rules; /* never NULL; holds the default */

@@ -33,6 +33,9 @@
 	  "who it runs as; empty: who starts it")                                                  \
 	X("certgen.max_lifetime", certgen.max_lifetime, duration, "22h",                           \
 	  "of a forged certificate")                                                               \
+	X("certgen.rate", certgen.rate, limit, "500",                                              \
+	  "new forged certificates per second; 0: no limit")                                       \
+	X("certgen.burst", certgen.burst, count, "2000", "new forged certificates at once")        \
 	X("default", fallback, any_fate, "intercept", "fate of what no rule matches")              \
 	X("hello.not_tls", hello.not_tls, pass_or_block, "pass", "the client does not speak TLS")  \
 	X("hello.silent", hello.silent, pass_or_block, "pass", "the client waits for the server")  \

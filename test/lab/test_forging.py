@@ -2,8 +2,11 @@
 """The forged leaves and the process that signs them: what it signs, what it may do, what is kept of it."""
 
 import datetime
+import os
 import pathlib
+import pwd
 import subprocess
+import time
 import unittest
 
 from case import LabTest
@@ -91,6 +94,56 @@ class Forging(LabTest):
         path = self.leaf("plain.example")
         self.verify(path, "plain.example", ca.certificate)
         self.assertLessEqual(self.dates(path)[1], self.dates(ca.certificate)[1])
+
+
+class Process(LabTest):
+    """What the holder of the CA key is left with."""
+
+    SETTINGS = {"certgen": {"rate": 1, "burst": 10}, "timeouts": {"forge": "20s"}}
+
+    @classmethod
+    def make_servers(cls):
+        many = cls.pki.server("*.many.example")
+        for number in range(40):
+            cls.nginx.site(f"{number}.many.example", certificate=many)
+
+    def test_confinement(self):
+        pid = self.engine.certgen()
+        facts = dict(line.split(":\t", 1) for line in
+            pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+        self.assertEqual((facts["Seccomp"], facts["NoNewPrivs"]), ("2", "1"))
+        self.assertEqual({facts[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")}, {"0" * 16})
+        self.assertEqual(set(facts["Uid"].split()), {str(pwd.getpwnam("daemon").pw_uid)})
+        self.assertGreaterEqual(int(facts["VmLck"].split()[0]), 64)
+        # Of a process that must not be dumped, root owns what is in /proc.
+        self.assertEqual(pathlib.Path(f"/proc/{pid}/maps").stat().st_uid, 0)
+        limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+        self.assertRegex(limits, r"Max core file size +0 +0 ")
+        self.assertNotEqual(os.readlink(f"/proc/{pid}/ns/net"), os.readlink(f"/proc/{self.engine.process.pid}/ns/net"))
+        self.assertEqual(self.engine.said("memory cannot be locked"), 0)
+
+    def test_memory_that_cannot_be_locked(self):
+        self.engine.stop()
+        self.engine.start("setpriv", "--bounding-set=-ipc_lock,-sys_resource", "prlimit", "--memlock=0")
+        self.engine.await_message("memory cannot be locked: the CA's key may come to lie on a swap device")
+        self.assertEqual(self.curl("0.many.example")[1]["fate"], "intercept")
+
+    def test_flood(self):
+        """More new names than it may sign: some are refused, it lives, and the next second brings one more."""
+        pid = self.engine.certgen()
+        hosts = [f"{number}.many.example" for number in range(40)]
+        lines = [self.curl(host)[1] for host in hosts]
+        refused = [line for line in lines if line["fate"] != "intercept"]
+        self.assertGreater(len(refused), 10)
+        for line in refused:
+            self.assert_fate(line, "block", "certgen_failed", "refused")
+            self.assertIn("certgen.rate", line["detail"])
+        self.assertEqual([line["fate"] for line in lines[:10]], ["intercept"] * 10)
+        self.assertEqual(self.engine.said("certificates a second"), 1)
+        self.assertEqual(self.curl(hosts[0])[1]["fate"], "intercept")  # signed before
+        time.sleep(1.5)
+        self.assertEqual(self.curl(refused[-1]["tls"]["sni"])[1]["fate"], "intercept")
+        self.assertEqual(self.engine.certgen(), pid)
 
 
 if __name__ == "__main__":
