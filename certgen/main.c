@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/handover.h"
 #include "base/log.h"
 #include "certgen/options.h"
 #include "certgen/sandbox.h"
@@ -51,6 +52,10 @@ static int load(struct service *service, const struct options *options)
 		return r;
 	}
 	service->max_lifetime = options->max_lifetime;
+	service->record = (struct record){ .is_wanted = options->is_recorded,
+					   .is_needed = options->must_be_recorded,
+					   .is_unsynced = options->is_unsynced,
+					   .fd = options->record };
 	limit_init(&service->limit, options->rate, options->burst, clock_us() / 1000);
 	service->cache = cache_new(CACHE_ENTRIES_MAX, CACHE_BYTES_MAX);
 	return service->cache ? 0 : -ENOMEM;
@@ -94,26 +99,47 @@ static void peer_receive(struct peer *peer, struct service *service)
 	}
 }
 
-static int serve(struct service *service, struct peer *peers, size_t n)
+/* A new file to record in, or the end of who sends them. */
+static void listen_to_supervisor(struct service *service, int *control)
 {
-	struct pollfd polls[OPTIONS_SOCKETS_MAX];
+	int fd;
+	int n = handover_receive(*control, &fd, 1);
 
-	for (;;) {
-		size_t n_open = 0;
+	if (n == 1) {
+		record_set(&service->record, fd);
+	} else if (n != -EAGAIN && n != -EINTR) {
+		close(*control);
+		*control = -1;
+	}
+}
 
-		for (size_t i = 0; i < n; i++) {
-			polls[i].fd = peers[i].fd;
-			polls[i].events = peers[i].answer_length > 0 ? POLLOUT : POLLIN;
-			n_open += peers[i].fd >= 0;
-		}
-		if (n_open == 0)
-			return 0;
-		if (poll(polls, n, -1) < 0) {
+/* polls[n] is for the supervisor. 0: nobody is there any more. */
+static size_t prepare_polls(struct pollfd *polls, const struct peer *peers, size_t n, int control)
+{
+	size_t n_open = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		polls[i].fd = peers[i].fd;
+		polls[i].events = peers[i].answer_length > 0 ? POLLOUT : POLLIN;
+		n_open += peers[i].fd >= 0;
+	}
+	polls[n] = (struct pollfd){ .fd = control, .events = POLLIN };
+	return n_open;
+}
+
+static int serve(struct service *service, struct peer *peers, size_t n, int control)
+{
+	struct pollfd polls[OPTIONS_SOCKETS_MAX + 1];
+
+	while (prepare_polls(polls, peers, n, control) > 0) {
+		if (poll(polls, n + 1, -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			log_error("poll: %s", strerror(errno));
 			return -errno;
 		}
+		if (control >= 0 && polls[n].revents != 0)
+			listen_to_supervisor(service, &control);
 		for (size_t i = 0; i < n; i++) {
 			if (polls[i].fd < 0 || polls[i].revents == 0)
 				continue;
@@ -123,6 +149,7 @@ static int serve(struct service *service, struct peer *peers, size_t n)
 				peer_receive(&peers[i], service);
 		}
 	}
+	return 0;
 }
 
 /* SIGTERM may simply kill: no work needs an orderly end. Whoever started us may have blocked it. */
@@ -140,8 +167,10 @@ static void reset_signals(void)
 
 static int run(const struct options *options, struct service *service, struct peer *peers)
 {
-	int highest = STDERR_FILENO;
+	int highest = options->control > options->record ? options->control : options->record;
 
+	if (highest < STDERR_FILENO)
+		highest = STDERR_FILENO;
 	for (size_t i = 0; i < options->n_fds; i++) {
 		peers[i].fd = options->fds[i];
 		if (peers[i].fd > highest)
@@ -149,14 +178,15 @@ static int run(const struct options *options, struct service *service, struct pe
 	}
 	const struct sandbox sandbox = { .user = options->user,
 					 .core_dumps = options->core_dumps,
-					 .highest_fd = highest };
+					 /* and one more, to be sent */
+					 .highest_fd = highest + (options->control >= 0) };
 	int r = sandbox_protect_memory(options->core_dumps);
 
 	if (r == 0)
 		r = load(service, options);
 	if (r == 0)
 		r = sandbox_enter(&sandbox);
-	return r < 0 ? r : serve(service, peers, options->n_fds);
+	return r < 0 ? r : serve(service, peers, options->n_fds, options->control);
 }
 
 int main(int argc, char **argv)

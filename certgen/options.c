@@ -2,6 +2,7 @@
 #include "certgen/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -17,8 +18,12 @@ const char options_usage[] =
 	"N[,N...]\n"
 	"                       [--untrusted-certificate FILE --untrusted-key FILE]\n"
 	"                       [--rate N --burst N] [--user NAME]\n"
+	"                       [--record stop|continue [--record-fd N] [--record-unsynced]]\n"
+	"                       [--control N]\n"
 	"                       [--log-level error|warning|info|debug] [--core-dumps]\n"
-	"Started by posternd; the descriptors are its sockets (SOCK_SEQPACKET), one per worker.\n";
+	"Started by posternd; the descriptors are its sockets (SOCK_SEQPACKET), one per worker; "
+	"to\n"
+	"record in, a file; for control, a socket by which another one comes.\n";
 
 static bool parse_number(const char *text, int64_t min, int64_t max, int64_t *ret_number)
 {
@@ -40,6 +45,16 @@ static bool parse_unsigned(const char *text, unsigned *ret_number)
 	if (!parse_number(text, 0, INT_MAX, &number))
 		return false;
 	*ret_number = (unsigned)number;
+	return true;
+}
+
+static bool parse_descriptor(const char *text, int *ret_fd)
+{
+	int64_t fd;
+
+	if (!parse_number(text, 0, INT_MAX, &fd) || fcntl((int)fd, F_GETFD) < 0)
+		return false;
+	*ret_fd = (int)fd;
 	return true;
 }
 
@@ -108,6 +123,17 @@ static bool parse_option(int c, char *value, struct options *options)
 		return parse_unsigned(value, &options->rate);
 	case 'b':
 		return parse_unsigned(value, &options->burst);
+	case 'R':
+		options->is_recorded = true;
+		options->must_be_recorded = strcmp(value, "stop") == 0;
+		return options->must_be_recorded || strcmp(value, "continue") == 0;
+	case 'U':
+		options->is_unsynced = true;
+		return true;
+	case 'F':
+		return parse_descriptor(value, &options->record);
+	case 'o':
+		return parse_descriptor(value, &options->control);
 	case 'f':
 		return parse_fds(value, options);
 	case 'l':
@@ -131,12 +157,18 @@ bool options_parse(int argc, char **argv, struct options *ret_options)
 		{ "max-lifetime", required_argument, NULL, 'm' },
 		{ "rate", required_argument, NULL, 'r' },
 		{ "burst", required_argument, NULL, 'b' },
+		{ "record", required_argument, NULL, 'R' },
+		{ "record-unsynced", no_argument, NULL, 'U' },
+		{ "record-fd", required_argument, NULL, 'F' },
+		{ "control", required_argument, NULL, 'o' },
 		{ "fds", required_argument, NULL, 'f' },
 		{ "log-level", required_argument, NULL, 'l' },
 		{ "core-dumps", no_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options options = { .user = "", .level = LOG_LEVEL_INFO };
+	struct options options = {
+		.user = "", .level = LOG_LEVEL_INFO, .record = -1, .control = -1
+	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {

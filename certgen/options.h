@@ -22,6 +22,10 @@ struct options {
 	unsigned rate, burst;                              /* limit_init()'s */
 	enum log_level level;
 	bool core_dumps;
+	bool is_recorded, must_be_recorded; /* struct record's */
+	bool is_unsynced;
+	int record;                   /* a file open for appending, or -1 */
+	int control;                  /* a socket by which another one comes, or -1 */
 	int fds[OPTIONS_SOCKETS_MAX]; /* open SOCK_SEQPACKET sockets */
 	size_t n_fds;
 };

@@ -11,6 +11,8 @@
 
 enum { QUIET_MS = 10000 };
 
+/* Both are said by whoever found out, not for each request. */
+static const char unrecorded[] = "it cannot be recorded";
 static const char over_limit[] = "more are asked for than certgen.rate and certgen.burst allow";
 
 /* Certificates, back to back, as an answer carries them. */
@@ -71,7 +73,36 @@ static bool is_in_limit(struct service *service)
 	return false;
 }
 
-/* The leaf from the cache, else newly signed. */
+/* A leaf that nobody has yet: signed, recorded, remembered. */
+static enum certgen_status make_leaf(struct service *service, const struct forge_order *order,
+				     const union addr *client, struct forge_leaf *ret_leaf,
+				     const char **ret_why)
+{
+	struct forge_leaf forged;
+	struct record_use use = { .order = order, .client = client, .wall_us = clock_wall_us() };
+	enum certgen_status status;
+
+	if (!is_in_limit(service)) {
+		*ret_why = over_limit;
+		return CERTGEN_FAILED;
+	}
+	status = forge(order, &forged, ret_why);
+	if (status == CERTGEN_REFUSED) /* the key was not used */
+		return status;
+	use.leaf = status == CERTGEN_OK ? &forged : NULL;
+	if (record_write(&service->record, &use) < 0) {
+		*ret_why = unrecorded;
+		if (status == CERTGEN_OK && service->record.is_needed) {
+			forge_leaf_deinit(&forged);
+			status = CERTGEN_FAILED;
+		}
+	}
+	if (status == CERTGEN_OK)
+		*ret_leaf = forged;
+	return status;
+}
+
+/* The leaf from the cache, else a new one. */
 static enum certgen_status make_chain(struct service *service, struct service_session *session,
 				      int64_t now, const struct certgen_request *request,
 				      struct chain *chain, const char **ret_why)
@@ -96,13 +127,12 @@ static enum certgen_status make_chain(struct service *service, struct service_se
 	if (order.key->spki_length == 0 ||
 	    cache_key_of(request, &session->hashes[request->key], &key) < 0)
 		return CERTGEN_FAILED;
+	*ret_why = "";
 	if (cache_get(service->cache, &key, now, &leaf)) {
 		is_whole = append(chain, &leaf, ca);
-	} else if (!is_in_limit(service)) {
-		*ret_why = over_limit;
-		return CERTGEN_FAILED;
 	} else {
-		enum certgen_status status = forge(&order, &forged, ret_why);
+		enum certgen_status status =
+			make_leaf(service, &order, &request->client, &forged, ret_why);
 
 		if (status != CERTGEN_OK)
 			return status;
@@ -113,7 +143,8 @@ static enum certgen_status make_chain(struct service *service, struct service_se
 			log_debug("a leaf could not be remembered");
 		forge_leaf_deinit(&forged);
 	}
-	*ret_why = "it is too large";
+	if (!is_whole)
+		*ret_why = "it is too large";
 	return is_whole ? CERTGEN_OK : CERTGEN_REFUSED;
 }
 
@@ -131,7 +162,7 @@ static int answer_request(struct service *service, struct service_session *sessi
 	if (service->ca[request.kind])
 		status = make_chain(service, session, now, &request, &chain, &why);
 	/* What a server can bring about is not worth a line in every log; what is wrong here is. */
-	if (status == CERTGEN_FAILED && why != over_limit)
+	if (status == CERTGEN_FAILED && why != over_limit && why != unrecorded)
 		log_warning("request %u failed: %s", request.id, why);
 	else if (status != CERTGEN_OK)
 		log_debug("request %u refused: %s", request.id, why);
@@ -140,8 +171,8 @@ static int answer_request(struct service *service, struct service_session *sessi
 					 .chain = chain.bytes,
 					 .chain_length = chain.length };
 
-	if (status != CERTGEN_OK)
-		snprintf(result.why, sizeof(result.why), "%s", why);
+	snprintf(result.why, sizeof(result.why), "%s%s%s", why, why == unrecorded ? ": " : "",
+		 why == unrecorded ? strerror(service->record.error) : "");
 	*ret_length = wire_write_answer(&result, answer, CERTGEN_MESSAGE_MAX);
 	return 0;
 }

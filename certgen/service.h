@@ -5,6 +5,7 @@
 #include "certgen/cache.h"
 #include "certgen/forge.h"
 #include "certgen/limit.h"
+#include "certgen/record.h"
 
 /* A message in, its answer out; no sockets here, so that a test or a fuzzer can drive it. */
 
@@ -17,6 +18,7 @@ struct service {
 	struct cache *cache;
 	int64_t max_lifetime; /* seconds */
 	struct limit limit;   /* of uses of the keys */
+	struct record record; /* of uses of the keys */
 	uint64_t quiet_until; /* ms: no line about that limit before */
 };
 

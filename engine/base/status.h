@@ -16,7 +16,7 @@
  */
 
 enum {
-	STATUS_MAGIC = 0x706f7331, /* "pos1": changes with the layout */
+	STATUS_MAGIC = 0x706f7332, /* "pos2": changes with the layout */
 	STATUS_WORKERS = 128,
 	STATUS_BEAT_MS = 500,  /* a worker that can accept says so at least this often */
 	STATUS_STALE_MS = 1500 /* a beat older than this is none */
@@ -64,8 +64,9 @@ struct status {
 	/* The engine's. */
 	status_word n_workers; /* 0: not ready */
 	status_word n_connections;
-	status_count n_flows; /* since it started */
-	status_count turned;  /* a beat: every worker's loop turned since, able to accept or not */
+	status_count n_flows;    /* since it started */
+	status_count unrecorded; /* forged leaves given out but not recorded, since it started */
+	status_count turned; /* a beat: every worker's loop turned since, able to accept or not */
 	/*
 	 * Each worker's own: its last turn, but only of turns that found it able to accept; 0 when
 	 * it has stopped accepting for good.

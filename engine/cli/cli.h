@@ -32,6 +32,7 @@ struct cli {
 	const char *key;
 	const char *address;
 	const char *client;
+	const char *name, *serial, *fingerprint, *since;
 	const char *argument; /* NULL: none was given */
 	const char *captures[CLI_CAPTURES_MAX];
 	unsigned n_captures; /* beyond CLI_CAPTURES_MAX: more were given */
@@ -62,6 +63,7 @@ int cli_learned_forbid(const struct cli *cli);
 int cli_learned_forget(const struct cli *cli);
 int cli_learned_export(const struct cli *cli);
 int cli_learned_import(const struct cli *cli);
+int cli_issued_find(const struct cli *cli);
 int cli_explain(const struct cli *cli);
 int cli_reasons(const struct cli *cli);
 int cli_learn(const struct cli *cli);

@@ -39,6 +39,9 @@ static const struct command {
 	{ "learned import", cli_learned_import, "ca", "FILE", "take such lines in" },
 	{ "explain", cli_explain, "cajAK", "HOST [--address IP] [--client IP] [--json]",
 	  "say which rule or entry decides, and with what evidence" },
+	{ "issued find", cli_issued_find, "cjnSFe",
+	  "[--name HOST] [--serial HEX] [--fingerprint HEX] [--since TIME] [--json]",
+	  "print which certificates were forged, when, and in whose place" },
 	{ "ca init", cli_ca_init, "csrf", "[--subject /CN=...] [--rsa] [--force]",
 	  "make the CA that signs the leaves" },
 	{ "ca show", cli_ca_show, "c", "", "print who the CA is and until when" },
@@ -95,59 +98,43 @@ static void print_help(FILE *file)
 	      file);
 }
 
+#define TEXT(letter, member)                                                                       \
+	{                                                                                          \
+		letter, offsetof(struct cli, member), false                                        \
+	}
+#define FLAG(letter, member)                                                                       \
+	{                                                                                          \
+		letter, offsetof(struct cli, member), true                                         \
+	}
+
+static const struct member {
+	int letter;
+	size_t offset;
+	bool is_flag;
+} members[] = {
+	TEXT('c', config_path), TEXT('o', output),    TEXT('s', subject), TEXT('C', certificate),
+	TEXT('k', key),         TEXT('i', interface), TEXT('t', port),    TEXT('T', seconds),
+	TEXT('A', address),     TEXT('K', client),    TEXT('n', name),    TEXT('S', serial),
+	TEXT('F', fingerprint), TEXT('e', since),     FLAG('p', probe),   FLAG('d', der),
+	FLAG('j', json),        FLAG('r', rsa),       FLAG('f', force),
+};
+
 static void set_option(struct cli *cli, int letter)
 {
-	switch (letter) {
-	case 'c':
-		cli->config_path = optarg;
-		break;
-	case 'o':
-		cli->output = optarg;
-		break;
-	case 's':
-		cli->subject = optarg;
-		break;
-	case 'C':
-		cli->certificate = optarg;
-		break;
-	case 'k':
-		cli->key = optarg;
-		break;
-	case 'P':
+	if (letter == 'P') {
 		if (cli->n_captures < CLI_CAPTURES_MAX)
 			cli->captures[cli->n_captures] = optarg;
 		cli->n_captures++;
-		break;
-	case 'i':
-		cli->interface = optarg;
-		break;
-	case 't':
-		cli->port = optarg;
-		break;
-	case 'T':
-		cli->seconds = optarg;
-		break;
-	case 'p':
-		cli->probe = true;
-		break;
-	case 'd':
-		cli->der = true;
-		break;
-	case 'A':
-		cli->address = optarg;
-		break;
-	case 'K':
-		cli->client = optarg;
-		break;
-	case 'j':
-		cli->json = true;
-		break;
-	case 'r':
-		cli->rsa = true;
-		break;
-	case 'f':
-		cli->force = true;
-		break;
+	}
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		void *member = (char *)cli + members[i].offset;
+
+		if (members[i].letter != letter)
+			continue;
+		if (members[i].is_flag)
+			*(bool *)member = true;
+		else
+			*(const char **)member = optarg;
 	}
 }
 
@@ -172,6 +159,10 @@ static int read_options(const struct command *command, int argc, char **argv, st
 		{ "json", no_argument, NULL, 'j' },
 		{ "address", required_argument, NULL, 'A' },
 		{ "client", required_argument, NULL, 'K' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "serial", required_argument, NULL, 'S' },
+		{ "fingerprint", required_argument, NULL, 'F' },
+		{ "since", required_argument, NULL, 'e' },
 		{ "rsa", no_argument, NULL, 'r' },
 		{ "force", no_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },

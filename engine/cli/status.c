@@ -86,6 +86,9 @@ static void print_text(const struct status *status, enum status_door door, const
 	       (unsigned long long)status->quic_reject);
 	printf("not judged        %llu new connections since the rules were loaded\n",
 	       (unsigned long long)status->unjudged);
+	if (status->unrecorded)
+		printf("not recorded      %llu forged certificates since the engine started\n",
+		       (unsigned long long)status->unrecorded);
 	if (status->draining)
 		printf("draining          %u older engines\n", (unsigned)status->draining);
 	print_failure(status);
@@ -97,7 +100,7 @@ static json_t *json_of(const struct status *status, enum status_door door, const
 
 	return json_pack(
 		"{s:s, s:s, s:I, s:s, s:b, s:b, s:b, s:s, s:{s:i, s:i, s:i, s:i}, s:i, s:i, s:I,"
-		" s:i, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:{s:I, s:I, s:I, s:s}}",
+		" s:i, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:{s:I, s:I, s:I, s:s}}",
 		"door", status_door_text(door), "why", why, "since_us",
 		(json_int_t)status->door_since, "on_failure", status->mode ? "closed" : "open",
 		"iptables", (int)status->has_iptables, "nftables", (int)status->has_nftables,
@@ -110,10 +113,10 @@ static json_t *json_of(const struct status *status, enum status_door door, const
 		"judged", "intercept", (json_int_t)status->judged_intercept, "pass",
 		(json_int_t)status->judged_pass, "quic_pass", (json_int_t)status->quic_pass,
 		"quic_reject", (json_int_t)status->quic_reject, "unjudged",
-		(json_int_t)status->unjudged, "failure", "from_us", (json_int_t)status->failed_from,
-		"until_us", (json_int_t)status->failed_until, "unjudged",
-		(json_int_t)status->failed_unjudged, "why",
-		status_why_text((enum status_why)status->failed_why));
+		(json_int_t)status->unjudged, "unrecorded", (json_int_t)status->unrecorded,
+		"failure", "from_us", (json_int_t)status->failed_from, "until_us",
+		(json_int_t)status->failed_until, "unjudged", (json_int_t)status->failed_unjudged,
+		"why", status_why_text((enum status_why)status->failed_why));
 }
 
 static int print_json(const struct status *status, enum status_door door, const char *why)

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/handover.h"
 #include "base/log.h"
-#include "daemon/handover.h"
 #include "daemon/privilege.h"
 #include "daemon/run.h"
 #include "gate/gate.h"
@@ -28,6 +28,7 @@ enum {
 	YOUNG_MS = 10000, /* who dies younger than this is started again at once, but only once */
 	PAUSE_MS = 1000,
 	KEPT_MAX = 2 * LISTENERS_MAX, /* descriptors of one child */
+	OPTIONS_MAX = 12,             /* words, beside those that certgen always gets */
 };
 
 /* --- descriptors --- */
@@ -126,23 +127,63 @@ static void find_certgen(const struct config *config, char path[PATH_MAX])
 	}
 }
 
+/* What certgen starts with. */
+struct inheritance {
+	int sockets[LISTENERS_WORKERS];
+	unsigned n;
+	int control;
+	int record; /* -1: none, or not now */
+};
+
+static void keep_open(int fd)
+{
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFD, 0);
+}
+
 /* "5,6,7": open over the exec. */
 static void list_descriptors(const int *fds, unsigned n, char *list, size_t size)
 {
 	size_t length = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		(void)fcntl(fds[i], F_SETFD, 0);
+		keep_open(fds[i]);
 		length += (size_t)snprintf(list + length, size - length, "%s%d", i > 0 ? "," : "",
 					   fds[i]);
 	}
 }
 
+/* The options that it may have; returns how many words there are then. */
+static unsigned add_options(const struct config *config, const char *record, const char **arguments,
+			    unsigned used)
+{
+	if (config->ca.untrusted_key[0] != '\0') {
+		arguments[used++] = "--untrusted-certificate";
+		arguments[used++] = config->ca.untrusted_certificate;
+		arguments[used++] = "--untrusted-key";
+		arguments[used++] = config->ca.untrusted_key;
+	}
+	if (strcmp(config->audit.issued, "none") != 0) {
+		arguments[used++] = "--record";
+		arguments[used++] =
+			config->audit.on_failure == ON_UNRECORDED_STOP ? "stop" : "continue";
+		if (!config->audit.is_synced)
+			arguments[used++] = "--record-unsynced";
+		if (record[0] != '-') {
+			arguments[used++] = "--record-fd";
+			arguments[used++] = record;
+		}
+	}
+	if (config->core_dumps)
+		arguments[used++] = "--core-dumps";
+	return used;
+}
+
 /* In the child; only returns when it could not be started. */
-static void exec_certgen(const struct config *config, const int *fds, unsigned n)
+static void exec_certgen(const struct config *config, const struct inheritance *given)
 {
 	char program[PATH_MAX], list[LISTENERS_WORKERS * 12] = "";
-	char lifetime[24], rate[16], burst[16];
+	char lifetime[24], rate[16], burst[16], control[16], record[16];
 	const char *const fixed[] = { "postern-certgen",
 				      "--certificate",
 				      config->ca.certificate,
@@ -158,25 +199,23 @@ static void exec_certgen(const struct config *config, const int *fds, unsigned n
 				      burst,
 				      "--log-level",
 				      config->log.level,
+				      "--control",
+				      control,
 				      "--fds",
 				      list };
-	const char *arguments[N_OF(fixed) + 8] = { 0 };
-	unsigned used = N_OF(fixed);
+	const char *arguments[N_OF(fixed) + OPTIONS_MAX] = { 0 };
 
 	memcpy(arguments, fixed, sizeof(fixed));
-	list_descriptors(fds, n, list, sizeof(list));
+	list_descriptors(given->sockets, given->n, list, sizeof(list));
+	keep_open(given->control);
+	keep_open(given->record);
+	snprintf(control, sizeof(control), "%d", given->control);
+	snprintf(record, sizeof(record), "%d", given->record);
 	snprintf(lifetime, sizeof(lifetime), "%llu",
 		 (unsigned long long)(config->certgen.max_lifetime / 1000));
 	snprintf(rate, sizeof(rate), "%u", config->certgen.rate);
 	snprintf(burst, sizeof(burst), "%u", config->certgen.burst);
-	if (config->ca.untrusted_key[0] != '\0') {
-		arguments[used++] = "--untrusted-certificate";
-		arguments[used++] = config->ca.untrusted_certificate;
-		arguments[used++] = "--untrusted-key";
-		arguments[used++] = config->ca.untrusted_key;
-	}
-	if (config->core_dumps)
-		arguments[used++] = "--core-dumps";
+	(void)add_options(config, record, arguments, N_OF(fixed));
 	find_certgen(config, program);
 	execv(program, (char *const *)arguments);
 	log_error("certgen cannot be started: %s: %s", program, strerror(errno));
@@ -185,23 +224,32 @@ static void exec_certgen(const struct config *config, const int *fds, unsigned n
 /* 0 or -errno; *ret_lines are the engine's ends, whether or not certgen will live. */
 static int start_certgen(const struct parent *parent, struct child *ret_certgen, int *ret_lines)
 {
-	unsigned n = parent->listeners.n;
-	int certgen_ends[LISTENERS_WORKERS];
-	int r = open_pairs(ret_lines, certgen_ends, n);
+	struct inheritance given = { .n = parent->listeners.n, .record = parent->audit.fd };
+	int control[2];
 	pid_t pid;
+	int r;
 
-	if (r < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
+		return -errno;
+	given.control = control[1];
+	r = open_pairs(ret_lines, given.sockets, given.n);
+	if (r < 0) {
+		close_all(control, 2);
 		return r;
+	}
 	pid = fork();
 	if (pid == 0) {
 		begin_program();
-		exec_certgen(parent->config, certgen_ends, n);
+		exec_certgen(parent->config, &given);
 		_exit(127);
 	}
-	r = born(pid, -1, ret_certgen);
-	close_all(certgen_ends, n);
-	if (r < 0)
-		close_all(ret_lines, n);
+	r = born(pid, control[0], ret_certgen);
+	close(control[1]);
+	close_all(given.sockets, given.n);
+	if (r < 0) {
+		close_all(ret_lines, given.n);
+		close(control[0]);
+	}
 	return r;
 }
 

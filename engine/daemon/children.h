@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/status.h"
+#include "daemon/audit.h"
 #include "daemon/listeners.h"
 #include "policy/config.h"
 
@@ -32,6 +33,7 @@ struct parent {
 	const char *path;      /* of the configuration */
 	struct status *status;
 	struct listeners listeners;
+	struct audit audit;
 	int line[2]; /* between engine and gate; both ends stay open here: each may be replaced */
 };
 

@@ -2,7 +2,7 @@
 #ifndef POSTERN_DAEMON_LISTENERS_H
 #define POSTERN_DAEMON_LISTENERS_H
 
-#include "daemon/handover.h"
+#include "base/handover.h"
 #include "policy/config.h"
 
 enum {

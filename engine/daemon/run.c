@@ -18,11 +18,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/handover.h"
 #include "base/log.h"
 #include "conn/worker.h"
 #include "daemon/fetcher.h"
-#include "daemon/handover.h"
-#include "daemon/listeners.h"
 #include "daemon/privilege.h"
 #include "policy/load.h"
 
@@ -149,6 +148,7 @@ static bool needs_restart(const struct config *a, const struct config *b)
 	       strcmp(a->user, b->user) != 0 || a->mark_listener != b->mark_listener ||
 	       memcmp(&a->ca, &b->ca, sizeof(a->ca)) != 0 ||
 	       memcmp(&a->certgen, &b->certgen, sizeof(a->certgen)) != 0 ||
+	       memcmp(&a->audit, &b->audit, sizeof(a->audit)) != 0 ||
 	       strcmp(a->log.connections, b->log.connections) != 0 ||
 	       a->learn.max_entries != b->learn.max_entries ||
 	       strcmp(a->learn.store, b->learn.store) != 0;
@@ -179,9 +179,10 @@ static void reload(struct running *run)
 		return;
 	}
 	if (needs_restart(engine->settings->config, config))
-		log_warning("reloaded, but listen, workers, user, marks.listener, ca, certgen, "
-			    "learn.max_entries, learn.store and log.connections change only by a "
-			    "restart");
+		log_warning(
+			"reloaded, but listen, workers, user, marks.listener, ca, certgen, audit, "
+			"learn.max_entries, learn.store and log.connections change only by a "
+			"restart");
 	options = learned_options(config);
 	learned_set_options(engine->learned, &options);
 	pinned = pinned_options(config);
@@ -242,16 +243,18 @@ static bool on_signal(struct running *run, int signals)
 static void tell(struct running *run)
 {
 	struct engine *engine = &run->engine;
-	uint64_t oldest = UINT64_MAX;
+	uint64_t oldest = UINT64_MAX, n_unrecorded = 0;
 
 	for (unsigned i = 0; i < run->n_workers; i++) {
 		uint64_t turned = atomic_load(&run->workers[i].turned);
 
+		n_unrecorded += run->workers[i].forge.n_unrecorded;
 		if (turned < oldest)
 			oldest = turned;
 	}
 	engine->status->turned = oldest;
 	engine->status->n_connections = atomic_load(&engine->n_connections);
+	engine->status->unrecorded = n_unrecorded;
 	engine->status->n_flows = atomic_load(&engine->n_flows) - run->first_flow;
 }
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/handover.h"
 #include "base/log.h"
 #include "daemon/children.h"
 #include "daemon/notify.h"
@@ -155,6 +156,8 @@ static bool on_engine_end(struct supervisor *s, int status)
 	/* The next one is faster than the beats grow stale: the door need not move. */
 	if (!is_due(&s->engine))
 		clear_status(s->status);
+	if (s->certgen.control >= 0)
+		close(s->certgen.control);
 	s->certgen = CHILD_NONE; /* it was that engine's, and ends as well */
 	s->status->certgen = 0;
 	return s->was_ready || s->old_engine.pid > 0;
@@ -280,6 +283,13 @@ static void feed_watchdog(struct supervisor *s, uint64_t now)
 	s->fed = now;
 }
 
+/* Before certgen is started, if possible: then it has it from the beginning. */
+static void tend_audit(struct supervisor *s)
+{
+	if (audit_tend(&s->parent.audit, s->parent.config, now_ms()) && s->certgen.control >= 0)
+		(void)handover_send(s->certgen.control, &s->parent.audit.fd, 1);
+}
+
 static void look(struct supervisor *s)
 {
 	uint64_t now = now_ms();
@@ -346,6 +356,7 @@ static int watch(struct supervisor *s, const sigset_t *signals)
 	for (;;) {
 		struct timespec until = { .tv_nsec = SETTLED_MS * 1000 * 1000 };
 
+		tend_audit(s);
 		start_missing(s);
 		look(s);
 		if (!s->is_announced || s->gate.pid == 0 || s->certgen.pid == 0)
@@ -450,7 +461,10 @@ static void block_signals(sigset_t *ret_signals)
 
 int supervise(struct config *config, const char *path, char **arguments)
 {
-	struct supervisor s = { .parent = { .config = config, .path = path, .line = { -1, -1 } },
+	struct supervisor s = { .parent = { .config = config,
+					    .path = path,
+					    .line = { -1, -1 },
+					    .audit = AUDIT_NONE },
 				.arguments = arguments,
 				.engine = CHILD_NONE,
 				.certgen = CHILD_NONE,
@@ -470,6 +484,7 @@ int supervise(struct config *config, const char *path, char **arguments)
 		s.status->supervisor = s.status->certgen = 0;
 	status_close(s.status);
 	listeners_close(&s.parent.listeners);
+	audit_close(&s.parent.audit);
 	for (unsigned i = 0; i < 2; i++)
 		if (s.parent.line[i] >= 0)
 			close(s.parent.line[i]);

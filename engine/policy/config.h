@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "base/registry.h"
+#include "policy/issuing.h"
 #include "policy/rule.h"
 #include "policy/words.h"
 
@@ -16,11 +17,6 @@
  * their names; a later file overrides a key and appends to `rules`. postern.conf(5) documents every
  * key. A struct config is immutable once loaded.
  */
-
-enum {
-	CONFIG_PATH_MAX = 512,
-	CONFIG_NAME_MAX = 64,
-};
 
 struct config {
 	struct {
@@ -37,20 +33,10 @@ struct config {
 	uint32_t mark_upstream;   /* SO_MARK of sockets towards servers */
 	unsigned max_connections; /* per process; beyond it new ones are refused */
 
-	struct {
-		char certificate[CONFIG_PATH_MAX];
-		char key[CONFIG_PATH_MAX];
-		/* The CA that signs for `invalid: mirror`; both "": mirror is not possible. */
-		char untrusted_certificate[CONFIG_PATH_MAX];
-		char untrusted_key[CONFIG_PATH_MAX];
-	} ca;
-	struct {
-		char program[CONFIG_PATH_MAX]; /* "": found beside posternd or in libexec */
-		char user[CONFIG_NAME_MAX];
-		uint64_t max_lifetime; /* ms; longest life of a forged leaf */
-		unsigned rate, burst;  /* of new leaves */
-	} certgen;
+	struct config_ca ca;
+	struct config_certgen certgen;
 
+	struct config_audit audit;
 	struct ruleset *rules; /* never NULL; holds the default */
 	enum action fallback;  /* the key `default`, which the rules hold too */
 

@@ -22,8 +22,10 @@ static const char *const outcome_words[] = { ON_OUTCOMES(WORD) NULL };
 static const char *const pinned_words[] = { ON_PINNED(WORD) NULL };
 static const char *const version_words[] = { TLS_VERSIONS(WORD) NULL };
 static const char *const downgrade_words[] = { ON_DOWNGRADES(WORD) NULL };
+static const char *const unrecorded_words[] = { ON_UNRECORDED(WORD) NULL };
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
 static const char *const output_words[] = { "stdout", "none", NULL };
+static const char *const none_words[] = { "none", NULL };
 
 static const struct value_kind boolean = { .type = VALUE_BOOL };
 static const struct value_kind mark = { .type = VALUE_MARK };
@@ -37,6 +39,7 @@ static const struct value_kind user = { .type = VALUE_USER };
 static const struct value_kind path = { .type = VALUE_PATH };
 static const struct value_kind optional_path = { .type = VALUE_PATH, .may_be_empty = true };
 static const struct value_kind output = { .type = VALUE_PATH, .words = output_words };
+static const struct value_kind path_or_none = { .type = VALUE_PATH, .words = none_words };
 static const struct value_kind store = { .type = VALUE_STORE };
 static const struct value_kind limit = { .type = VALUE_NUMBER, .min = 0, .max = 1000000 };
 static const struct value_kind level = { .type = VALUE_LABEL, .words = level_words };
@@ -54,6 +57,7 @@ static const struct value_kind suites = { .type = VALUE_CODES, .registry = &regi
 static const struct value_kind groups = { .type = VALUE_CODES, .registry = &registry_groups };
 static const struct value_kind signatures = { .type = VALUE_CODES,
 					      .registry = &registry_signatures };
+static const struct value_kind on_unrecorded = WORDS(unrecorded_words, ALL);
 static const struct value_kind queue = { .type = VALUE_NUMBER, .min = 0, .max = 65533 };
 static const struct value_kind any_fate = WORDS(action_words, ALL);
 static const struct value_kind pass_or_block =

@@ -36,6 +36,14 @@
 	X("certgen.rate", certgen.rate, limit, "500",                                              \
 	  "new forged certificates per second; 0: no limit")                                       \
 	X("certgen.burst", certgen.burst, count, "2000", "new forged certificates at once")        \
+	X("audit.issued", audit.issued, path_or_none, "/var/log/postern-audit/issued.json",        \
+	  "file that records every forged certificate, or none")                                   \
+	X("audit.on_failure", audit.on_failure, on_unrecorded, "stop",                             \
+	  "what becomes of a forged certificate that cannot be recorded")                          \
+	X("audit.sync", audit.is_synced, boolean, "true", "whether the disk is waited for")        \
+	X("audit.size", audit.size, count, "16", "MiB after which a new file is begun")            \
+	X("audit.files", audit.n_files, count, "64", "older files that are kept")                  \
+	X("audit.keep", audit.keep, duration, "365d", "how long an older file is kept")            \
 	X("default", fallback, any_fate, "intercept", "fate of what no rule matches")              \
 	X("hello.not_tls", hello.not_tls, pass_or_block, "pass", "the client does not speak TLS")  \
 	X("hello.silent", hello.silent, pass_or_block, "pass", "the client waits for the server")  \

@@ -51,6 +51,10 @@
 	X(ON_DOWNGRADE_LOG, "log")                                                                 \
 	X(ON_DOWNGRADE_PASS, "pass")
 
+#define ON_UNRECORDED(X)                                                                           \
+	X(ON_UNRECORDED_STOP, "stop")                                                              \
+	X(ON_UNRECORDED_CONTINUE, "continue")
+
 #define CONFIG_CONSTANT(constant, text) constant,
 enum source { SOURCES(CONFIG_CONSTANT) };
 enum on_invalid { ON_INVALIDS(CONFIG_CONSTANT) };
@@ -62,6 +66,7 @@ enum on_outcome { ON_OUTCOMES(CONFIG_CONSTANT) };
 enum on_pinned { ON_PINNED(CONFIG_CONSTANT) };
 enum tls_version { TLS_VERSIONS(CONFIG_CONSTANT) };
 enum on_downgrade { ON_DOWNGRADES(CONFIG_CONSTANT) };
+enum on_unrecorded { ON_UNRECORDED(CONFIG_CONSTANT) };
 #undef CONFIG_CONSTANT
 
 #endif

@@ -72,6 +72,7 @@ class Engine:
             "status_file": str(self.folder / "run" / "status"),
             "certgen": {"user": "daemon", "program": str(build() / "certgen/postern-certgen")},
             "upstream": {"trust_store": str(pki.root.certificate)},
+            "audit": {"issued": str(lab.folder / "audit" / "issued.json")},
             "learn": {"store": str(self.folder / "learned.db")},
             "log": {"connections": str(self.log)},
         }, changes or {})

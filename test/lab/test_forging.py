@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The forged leaves and the process that signs them: what it signs, what it may do, what is kept of it."""
+"""The forged leaves and the process that signs them: what it signs, and what it may do."""
 
 import datetime
 import os

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef POSTERN_DAEMON_HANDOVER_H
-#define POSTERN_DAEMON_HANDOVER_H
+#ifndef POSTERN_BASE_HANDOVER_H
+#define POSTERN_BASE_HANDOVER_H
 
 /*
- * Descriptors from the supervisor to the engine, over the socket pair between them (SCM_RIGHTS,
- * unix(7)): when certgen was started again, one new line to it for each worker.
+ * Descriptors from the supervisor to a child, over the socket pair between them (SCM_RIGHTS,
+ * unix(7)): to the engine, one new line for each worker when certgen was started again; to certgen,
+ * the file in which it records.
  */
 
 enum { HANDOVER_MAX = 128 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "daemon/handover.h"
+#include "base/handover.h"
 
 #include <errno.h>
 #include <string.h>
