@@ -159,7 +159,7 @@ static void reset_signals(void)
 
 	sigemptyset(&none);
 	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_IGN); /* a reload is a new process */
+	signal(SIGHUP, SIG_IGN); /* a reload is a new process, which can still read files */
 	signal(SIGINT, SIG_IGN); /* Ctrl-C reaches it too, but the engine ends first */
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -186,6 +186,8 @@ static int run(const struct options *options, struct service *service, struct pe
 		r = load(service, options);
 	if (r == 0)
 		r = sandbox_enter(&sandbox);
+	if (r == 0 && options->control >= 0 && send(options->control, "r", 1, MSG_NOSIGNAL) < 0)
+		log_debug("the supervisor is gone: %s", strerror(errno));
 	return r < 0 ? r : serve(service, peers, options->n_fds, options->control);
 }
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "certgen/ca_make.h"
-#include "cli/cli.h"
+#include "cli/ca_paths.h"
 
 int cli_ca_csr(const struct cli *cli)
 {
-	const struct config *config = cli->config;
+	struct ca_paths paths;
 	struct ca_bytes bytes;
 	struct ca_error error;
 	int code;
 
-	if (ca_make_request(config->ca.certificate, config->ca.key, &bytes, &error) < 0)
+	ca_paths(cli, &paths);
+	if (ca_make_request(paths.certificate, paths.key, &bytes, &error) < 0)
 		return cli_fail(CLI_FAILURE, "%s", error.text);
 	code = cli_print(cli, bytes.bytes, bytes.length);
 	ca_bytes_deinit(&bytes);

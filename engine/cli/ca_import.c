@@ -6,7 +6,7 @@
 
 #include "certgen/ca.h"
 #include "certgen/ca_facts.h"
-#include "cli/cli.h"
+#include "cli/ca_paths.h"
 #include "cli/file.h"
 
 static int put(const char *path, mode_t mode, const struct ca_bytes *bytes, bool is_replacing)
@@ -23,7 +23,7 @@ static int put(const char *path, mode_t mode, const struct ca_bytes *bytes, bool
  * Only certificates and the key are taken over, whatever else the files hold. The key goes first:
  * it may be refused because one is there, and then nothing has changed.
  */
-static int import(const struct config *config, const char *certificate, const char *key,
+static int import(const struct ca_paths *paths, const char *certificate, const char *key,
 		  bool is_forced)
 {
 	struct ca *ca;
@@ -31,7 +31,7 @@ static int import(const struct config *config, const char *certificate, const ch
 	struct ca_bytes chain, secret = { 0 };
 	int code = CLI_OK;
 
-	if (ca_load(certificate, key ? key : config->ca.key, time(NULL), &ca, &error) < 0)
+	if (ca_load(certificate, key ? key : paths->key, time(NULL), &ca, &error) < 0)
 		return cli_fail(CLI_FAILURE, "%s", error.text);
 	ca_free(ca);
 	if (ca_facts_export(certificate, CA_EXPORT_CHAIN, &chain, &error) < 0)
@@ -39,11 +39,11 @@ static int import(const struct config *config, const char *certificate, const ch
 	if (key && ca_facts_export_key(key, &secret, &error) < 0)
 		code = cli_fail(CLI_FAILURE, "%s", error.text);
 	if (code == CLI_OK && key)
-		code = put(config->ca.key, 0600, &secret, is_forced);
+		code = put(paths->key, 0600, &secret, is_forced);
 	if (code == CLI_OK)
-		code = put(config->ca.certificate, 0644, &chain, true);
+		code = put(paths->certificate, 0644, &chain, true);
 	if (code == CLI_OK)
-		printf("%s: imported\n", config->ca.certificate);
+		printf("%s: imported\n", paths->certificate);
 	ca_bytes_deinit(&secret);
 	ca_bytes_deinit(&chain);
 	return code;
@@ -51,7 +51,10 @@ static int import(const struct config *config, const char *certificate, const ch
 
 int cli_ca_import(const struct cli *cli)
 {
+	struct ca_paths paths;
+
+	ca_paths(cli, &paths);
 	if (!cli->certificate)
 		return cli_fail(CLI_USAGE, "ca import: --certificate FILE is needed");
-	return import(cli->config, cli->certificate, cli->key, cli->force);
+	return import(&paths, cli->certificate, cli->key, cli->force);
 }

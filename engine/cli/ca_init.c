@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "certgen/ca_make.h"
-#include "cli/cli.h"
+#include "cli/ca_paths.h"
 #include "cli/file.h"
 
 struct pair {
@@ -55,10 +55,12 @@ static int make_pair(const struct pair *pair, enum ca_make_key kind, bool is_for
 	return code;
 }
 
-static int init(const struct config *config, const char *subject, enum ca_make_key kind,
-		bool is_forced)
+static int init(const struct cli *cli, enum ca_make_key kind)
 {
-	char host[41] = "", trusted[128], untrusted[128];
+	const struct config *config = cli->config;
+	struct ca_paths paths;
+	char host[41] = "", trusted[128], untrusted[128], when[16] = "";
+	time_t now = time(NULL);
 
 	/* Every appliance its own names, so that two of them never look like one CA. */
 	gethostname(host, sizeof(host) - 1);
@@ -66,21 +68,25 @@ static int init(const struct config *config, const char *subject, enum ca_make_k
 		if (*at == '/' || *at == '\\')
 			*at = '-';
 	}
-	snprintf(trusted, sizeof(trusted), "/CN=Postern CA %s", host);
+	/* And the next CA another name than the one before, for whoever trusts both. */
+	if (cli->next)
+		strftime(when, sizeof(when), " %Y-%m-%d", gmtime(&now));
+	snprintf(trusted, sizeof(trusted), "/CN=Postern CA %s%s", host, when);
 	snprintf(untrusted, sizeof(untrusted), "/CN=Postern UNTRUSTED %s", host);
-	struct pair pair = { config->ca.certificate, config->ca.key, subject ? subject : trusted };
-	int code = make_pair(&pair, kind, is_forced);
+	ca_paths(cli, &paths);
+	struct pair pair = { paths.certificate, paths.key, cli->subject ? cli->subject : trusted };
+	int code = make_pair(&pair, kind, cli->force);
 
-	if (code == CLI_USAGE || config->ca.untrusted_certificate[0] == '\0')
+	if (code == CLI_USAGE || cli->next || config->ca.untrusted_certificate[0] == '\0')
 		return code;
 	pair = (struct pair){ config->ca.untrusted_certificate, config->ca.untrusted_key,
 			      untrusted };
-	int second = make_pair(&pair, kind, is_forced);
+	int second = make_pair(&pair, kind, cli->force);
 
 	return code != CLI_OK ? code : second;
 }
 
 int cli_ca_init(const struct cli *cli)
 {
-	return init(cli->config, cli->subject, cli->rsa ? CA_MAKE_RSA : CA_MAKE_EC, cli->force);
+	return init(cli, cli->rsa ? CA_MAKE_RSA : CA_MAKE_EC);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "certgen/ca_facts.h"
-#include "cli/cli.h"
+#include "cli/ca_paths.h"
 
 static const char *time_text(int64_t seconds, char text[32])
 {
@@ -43,8 +44,12 @@ static int show(const char *title, const char *certificate, const char *key)
 int cli_ca_show(const struct cli *cli)
 {
 	const struct config *config = cli->config;
+	struct ca_paths next;
 	int code = show("trusted CA", config->ca.certificate, config->ca.key);
 
+	ca_paths_of(config, CA_NEXT, &next);
+	if (code == CLI_OK && access(next.certificate, F_OK) == 0)
+		code = show("next CA, for `postern ca rotate`", next.certificate, next.key);
 	if (code == CLI_OK && config->ca.untrusted_certificate[0] != '\0')
 		code = show("untrusted CA", config->ca.untrusted_certificate,
 			    config->ca.untrusted_key);

@@ -44,6 +44,7 @@ struct cli {
 	bool der;
 	bool rsa;
 	bool force;
+	bool next;
 };
 
 /* Each returns the exit code. */
@@ -52,6 +53,7 @@ int cli_ca_init(const struct cli *cli);
 int cli_ca_show(const struct cli *cli);
 int cli_ca_export(const struct cli *cli);
 int cli_ca_csr(const struct cli *cli);
+int cli_ca_rotate(const struct cli *cli);
 int cli_ca_import(const struct cli *cli);
 int cli_config(const struct cli *cli);
 int cli_status(const struct cli *cli);

@@ -42,15 +42,16 @@ static const struct command {
 	{ "issued find", cli_issued_find, "cjnSFe",
 	  "[--name HOST] [--serial HEX] [--fingerprint HEX] [--since TIME] [--json]",
 	  "print which certificates were forged, when, and in whose place" },
-	{ "ca init", cli_ca_init, "csrf", "[--subject /CN=...] [--rsa] [--force]",
+	{ "ca init", cli_ca_init, "csrfx", "[--subject /CN=...] [--rsa] [--force] [--next]",
 	  "make the CA that signs the leaves" },
 	{ "ca show", cli_ca_show, "c", "", "print who the CA is and until when" },
-	{ "ca export", cli_ca_export, "cdo", "[--der] [-o FILE]",
+	{ "ca export", cli_ca_export, "cdox", "[--der] [-o FILE] [--next]",
 	  "print the CA's certificate, for clients to trust" },
-	{ "ca csr", cli_ca_csr, "co", "[-o FILE]",
+	{ "ca csr", cli_ca_csr, "cox", "[-o FILE] [--next]",
 	  "print a request, to become a CA below another one" },
-	{ "ca import", cli_ca_import, "cCkf", "--certificate FILE [--key FILE] [--force]",
+	{ "ca import", cli_ca_import, "cCkfx", "--certificate FILE [--key FILE] [--force] [--next]",
 	  "put a certificate signed elsewhere in place, or a whole CA" },
+	{ "ca rotate", cli_ca_rotate, "c", "", "put the next CA in force, without a restart" },
 	{ "learn", cli_learn, "mPtpjo",
 	  "--pcap FILE ... [--port N|any] [--probe] [--json] [-o RULES]",
 	  "say which servers in captures ask for client certificates" },
@@ -116,7 +117,7 @@ static const struct member {
 	TEXT('k', key),         TEXT('i', interface), TEXT('t', port),    TEXT('T', seconds),
 	TEXT('A', address),     TEXT('K', client),    TEXT('n', name),    TEXT('S', serial),
 	TEXT('F', fingerprint), TEXT('e', since),     FLAG('p', probe),   FLAG('d', der),
-	FLAG('j', json),        FLAG('r', rsa),       FLAG('f', force),
+	FLAG('j', json),        FLAG('r', rsa),       FLAG('f', force),   FLAG('x', next),
 };
 
 static void set_option(struct cli *cli, int letter)
@@ -165,6 +166,7 @@ static int read_options(const struct command *command, int argc, char **argv, st
 		{ "since", required_argument, NULL, 'e' },
 		{ "rsa", no_argument, NULL, 'r' },
 		{ "force", no_argument, NULL, 'f' },
+		{ "next", no_argument, NULL, 'x' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int letter;

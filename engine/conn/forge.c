@@ -272,14 +272,47 @@ static void lose(struct forge *forge)
 		settle(forge, forge->pending, FORGED_DOWN);
 }
 
+/* Signed, maybe, by a CA that is no more. */
+static void drop_ready(struct forge *forge)
+{
+	struct forged *forged, *next;
+
+	HASH_ITER(hh, forge->entries, forged, next)
+	{
+		if (forged->state == FORGED_READY)
+			drop(forge, forged);
+	}
+}
+
+/* The first one that waits has the server's certificate. */
+static void ask_again(struct forge *forge)
+{
+	struct forged *next;
+
+	for (struct forged *forged = forge->pending; forged; forged = next) {
+		const struct conn *conn = forged->waiting;
+		enum forged_state state = FORGED_DOWN;
+
+		next = forged->next_pending;
+		if (conn && conn->judgement)
+			state = ask(forge, forged, conn->judgement->der, &conn->client_addr);
+		if (state != FORGED_PENDING)
+			settle(forge, forged, state);
+	}
+}
+
 int forge_connect(struct forge *forge, int fd)
 {
 	struct der ec = leaf_keys_public(forge->keys, LEAF_KEY_EC);
 	struct der rsa = leaf_keys_public(forge->keys, LEAF_KEY_RSA);
+	int r;
 
-	lose(forge); /* what was asked of the old one will not be answered */
+	sock_close(&forge->sock);
 	forge->sock.fd = fd;
-	return certgen_send_keys(fd, ec.bytes, ec.n, rsa.bytes, rsa.n);
+	drop_ready(forge);
+	r = certgen_send_keys(fd, ec.bytes, ec.n, rsa.bytes, rsa.n);
+	ask_again(forge);
+	return r;
 }
 
 void forge_receive(struct forge *forge)

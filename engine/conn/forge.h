@@ -30,7 +30,11 @@ struct forge {
 void forge_init(struct forge *forge, const struct leaf_keys *keys);
 void forge_deinit(struct forge *forge);
 
-/* A new line to certgen (the descriptor is taken over); tells it the public keys. 0 or -errno. */
+/*
+ * A new line to certgen (the descriptor is taken over), which is told the public keys. It may sign
+ * with another CA: what there is of leaves is dropped, and what was asked and not answered is asked
+ * again. 0 or -errno.
+ */
 int forge_connect(struct forge *forge, int fd);
 
 /*

@@ -11,11 +11,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/handover.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "daemon/privilege.h"
 #include "daemon/run.h"
@@ -261,9 +263,56 @@ int child_start_certgen(const struct parent *parent, const struct child *engine,
 
 	if (r < 0)
 		return r;
-	r = handover_send(engine->control, lines, parent->listeners.n);
+	return child_give_certgen(parent, engine, lines);
+}
+
+int child_prepare_certgen(const struct parent *parent, struct child *ret_certgen, int *ret_lines)
+{
+	return start_certgen(parent, ret_certgen, ret_lines);
+}
+
+bool child_is_ready(const struct child *certgen)
+{
+	char byte;
+
+	return recv(certgen->control, &byte, 1, MSG_DONTWAIT) == 1;
+}
+
+int child_give_certgen(const struct parent *parent, const struct child *engine, const int *lines)
+{
+	int r = handover_send(engine->control, lines, parent->listeners.n);
+
 	close_all(lines, parent->listeners.n);
 	return r;
+}
+
+static uint64_t mix_file(uint64_t hash, const char *path)
+{
+	struct {
+		uint64_t before, device, inode, size, seconds, nanoseconds;
+	} facts = { .before = hash };
+	struct stat st;
+
+	if (stat(path, &st) == 0) {
+		facts.device = st.st_dev;
+		facts.inode = st.st_ino;
+		facts.size = (uint64_t)st.st_size;
+		facts.seconds = (uint64_t)st.st_mtim.tv_sec;
+		facts.nanoseconds = (uint64_t)st.st_mtim.tv_nsec;
+	}
+	return hash_bytes(&facts, sizeof(facts));
+}
+
+uint64_t child_certgen_origin(const struct config *config)
+{
+	uint64_t hash = hash_bytes(&config->ca, sizeof(config->ca)) ^
+			hash_bytes(&config->certgen, sizeof(config->certgen)) ^
+			hash_bytes(&config->audit, sizeof(config->audit));
+
+	hash = mix_file(hash, config->ca.certificate);
+	hash = mix_file(hash, config->ca.key);
+	hash = mix_file(hash, config->ca.untrusted_certificate);
+	return mix_file(hash, config->ca.untrusted_key);
 }
 
 /* --- the engine --- */

@@ -40,9 +40,18 @@ struct parent {
 /* Both with the lines between them. 0 or -errno. */
 int child_start_engine(const struct parent *parent, struct child *ret_engine,
 		       struct child *ret_certgen);
-/* Another one for an engine that runs. */
+/* Another one for an engine that runs: at once, in the place of one that died. */
 int child_start_certgen(const struct parent *parent, const struct child *engine,
 			struct child *ret_certgen);
+/*
+ * Another one beside the one that runs, for another CA: it is given to the engine when it is ready,
+ * and the one before ends when the engine has left it. *ret_lines are its lines, one per worker.
+ */
+int child_prepare_certgen(const struct parent *parent, struct child *ret_certgen, int *ret_lines);
+bool child_is_ready(const struct child *certgen);
+int child_give_certgen(const struct parent *parent, const struct child *engine, const int *lines);
+/* Of what certgen starts with: the configuration of it, and its files. */
+uint64_t child_certgen_origin(const struct config *config);
 int child_start_gate(const struct parent *parent, struct child *ret_gate);
 
 /* In a child: closes all others, but the standard ones. Sorts the list. */

@@ -146,9 +146,6 @@ static bool needs_restart(const struct config *a, const struct config *b)
 	return !addr_equal(&a->listen.ipv4, &b->listen.ipv4) ||
 	       !addr_equal(&a->listen.ipv6, &b->listen.ipv6) || a->workers != b->workers ||
 	       strcmp(a->user, b->user) != 0 || a->mark_listener != b->mark_listener ||
-	       memcmp(&a->ca, &b->ca, sizeof(a->ca)) != 0 ||
-	       memcmp(&a->certgen, &b->certgen, sizeof(a->certgen)) != 0 ||
-	       memcmp(&a->audit, &b->audit, sizeof(a->audit)) != 0 ||
 	       strcmp(a->log.connections, b->log.connections) != 0 ||
 	       a->learn.max_entries != b->learn.max_entries ||
 	       strcmp(a->learn.store, b->learn.store) != 0;
@@ -179,10 +176,9 @@ static void reload(struct running *run)
 		return;
 	}
 	if (needs_restart(engine->settings->config, config))
-		log_warning(
-			"reloaded, but listen, workers, user, marks.listener, ca, certgen, audit, "
-			"learn.max_entries, learn.store and log.connections change only by a "
-			"restart");
+		log_warning("reloaded, but listen, workers, user, marks.listener, "
+			    "learn.max_entries, learn.store and log.connections change only by a "
+			    "restart");
 	options = learned_options(config);
 	learned_set_options(engine->learned, &options);
 	pinned = pinned_options(config);

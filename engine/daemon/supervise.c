@@ -45,6 +45,9 @@ struct supervisor {
 	char program[PATH_MAX]; /* what an upgrade starts */
 	char **arguments;
 	struct child engine, certgen, gate;
+	struct child next_certgen; /* for another CA; in charge once it is ready */
+	int next_lines[LISTENERS_WORKERS];
+	uint64_t origin;                   /* of certgen, or of the next one */
 	struct child old_engine, old_gate; /* of the program before this one, still in charge */
 	struct child draining[UPGRADE_DRAINING];
 	unsigned n_draining;
@@ -95,6 +98,7 @@ static void failed_to_start(struct child *child, const char *name, int error)
 
 static void start_engine(struct supervisor *s)
 {
+	s->origin = child_certgen_origin(s->parent.config);
 	int r = child_start_engine(&s->parent, &s->engine, &s->certgen);
 
 	if (r < 0) {
@@ -107,12 +111,52 @@ static void start_engine(struct supervisor *s)
 
 static void restart_certgen(struct supervisor *s)
 {
+	s->origin = child_certgen_origin(s->parent.config);
 	int r = child_start_certgen(&s->parent, &s->engine, &s->certgen);
 
 	if (r < 0)
 		failed_to_start(&s->certgen, "certgen", r);
 	else
 		log_info("certgen was started again");
+}
+
+static void drop_next_certgen(struct supervisor *s)
+{
+	for (unsigned i = 0; s->next_certgen.control >= 0 && i < s->parent.listeners.n; i++)
+		close(s->next_lines[i]);
+	child_signal(&s->next_certgen, SIGTERM);
+	if (s->next_certgen.control >= 0)
+		close(s->next_certgen.control);
+	s->next_certgen = CHILD_NONE;
+}
+
+/* A CA that cannot be loaded costs nothing: the one in charge goes on. */
+static void replace_certgen(struct supervisor *s)
+{
+	uint64_t origin = child_certgen_origin(s->parent.config);
+	int r;
+
+	if (origin == s->origin || s->certgen.pid == 0 || s->engine.pid == 0)
+		return; /* it is started by what is in force anyway */
+	drop_next_certgen(s);
+	r = child_prepare_certgen(&s->parent, &s->next_certgen, s->next_lines);
+	if (r < 0)
+		log_error("certgen cannot be started: %s", strerror(-r));
+	else
+		s->origin = origin;
+}
+
+static void give_next_certgen(struct supervisor *s)
+{
+	if (s->next_certgen.pid == 0 || !child_is_ready(&s->next_certgen))
+		return;
+	(void)child_give_certgen(&s->parent, &s->engine, s->next_lines);
+	if (s->certgen.control >= 0)
+		close(s->certgen.control);
+	s->certgen = s->next_certgen;
+	s->next_certgen = CHILD_NONE;
+	s->status->certgen = (uint32_t)s->certgen.pid;
+	log_info("certgen was replaced: the CA or what is about it has changed");
 }
 
 static void start_gate(struct supervisor *s)
@@ -158,6 +202,7 @@ static bool on_engine_end(struct supervisor *s, int status)
 		clear_status(s->status);
 	if (s->certgen.control >= 0)
 		close(s->certgen.control);
+	drop_next_certgen(s);
 	s->certgen = CHILD_NONE; /* it was that engine's, and ends as well */
 	s->status->certgen = 0;
 	return s->was_ready || s->old_engine.pid > 0;
@@ -188,6 +233,11 @@ static bool reap(struct supervisor *s)
 			is_well = on_engine_end(s, status);
 		} else if (pid == s->certgen.pid) {
 			child_ended(&s->certgen, "certgen", status);
+		} else if (pid == s->next_certgen.pid) {
+			log_error("certgen was not replaced: the one before goes on");
+			s->next_certgen.pid = 0;
+			drop_next_certgen(s);
+			s->origin = 0; /* the next reload tries again */
 		} else if (pid == s->gate.pid) {
 			child_ended(&s->gate, "the gate", status);
 			s->status->gate = 0;
@@ -320,6 +370,7 @@ static void reload(struct supervisor *s)
 		config_free(s->parent.config);
 		s->parent.config = config;
 	}
+	replace_certgen(s);
 	child_signal(&s->engine, SIGHUP);
 	child_signal(&s->old_engine, SIGHUP);
 	for (unsigned i = 0; i < s->n_draining; i++)
@@ -358,8 +409,10 @@ static int watch(struct supervisor *s, const sigset_t *signals)
 
 		tend_audit(s);
 		start_missing(s);
+		give_next_certgen(s);
 		look(s);
-		if (!s->is_announced || s->gate.pid == 0 || s->certgen.pid == 0)
+		if (!s->is_announced || s->gate.pid == 0 || s->certgen.pid == 0 ||
+		    s->next_certgen.pid > 0)
 			until.tv_nsec = UNSETTLED_MS * 1000 * 1000;
 		switch (sigtimedwait(signals, NULL, &until)) {
 		case SIGCHLD:
@@ -468,6 +521,7 @@ int supervise(struct config *config, const char *path, char **arguments)
 				.arguments = arguments,
 				.engine = CHILD_NONE,
 				.certgen = CHILD_NONE,
+				.next_certgen = CHILD_NONE,
 				.gate = CHILD_NONE,
 				.watchdog = notify_watchdog() };
 	sigset_t signals;
@@ -476,6 +530,7 @@ int supervise(struct config *config, const char *path, char **arguments)
 	block_signals(&signals);
 	find_program(&s);
 	r = prepare(&s) < 0 ? 1 : watch(&s, &signals);
+	drop_next_certgen(&s);
 	child_signal(&s.gate, SIGTERM);
 	child_signal(&s.certgen, SIGTERM);
 	(void)child_await(&s.gate, "the gate", GATE_MS);
