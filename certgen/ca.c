@@ -130,12 +130,12 @@ static int assemble(struct ca *ca, STACK_OF(X509) * file, const char *certificat
 	if (r == 0)
 		r = check_path(file, now, certificate, error);
 	if (r == 0)
-		r = ca_file_key(key, &ca->key, error);
+		r = ca_key_load(key, &ca->key, &ca->token, error);
 	if (r < 0)
 		return r;
-	if (X509_check_private_key(ca->certificate, ca->key) != 1)
+	if (!ca_key_is_of(ca->key, ca->certificate))
 		return ca_fail(error, -EINVAL, "%s: not the key of %s", key, certificate);
-	ca->digest = digest_of(ca->key);
+	ca->digest = digest_of(X509_get0_pubkey(ca->certificate));
 	if (!ca->digest)
 		return ca_fail(error, -EINVAL,
 			       "%s: the key must be EC P-256, P-384 or P-521, "
@@ -143,7 +143,8 @@ static int assemble(struct ca *ca, STACK_OF(X509) * file, const char *certificat
 			       key);
 	const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(ca->certificate);
 
-	ca->key_id = id ? ASN1_OCTET_STRING_dup(id) : x509_key_id(ca->key);
+	ca->key_id =
+		id ? ASN1_OCTET_STRING_dup(id) : x509_key_id(X509_get0_pubkey(ca->certificate));
 	r = ca->key_id ? derive_chain(ca, file) : -ENOMEM;
 	return r == 0 ? 0
 		      : ca_fail(error, r, "%s: %s", certificate,
@@ -180,6 +181,7 @@ void ca_free(struct ca *ca)
 		return;
 	X509_free(ca->certificate);
 	EVP_PKEY_free(ca->key);
+	ca_token_free(ca->token);
 	ASN1_OCTET_STRING_free(ca->key_id);
 	for (int i = 0; i < CA_FILE_MAX; i++)
 		NAME_CONSTRAINTS_free(ca->constraints[i]);
@@ -189,7 +191,8 @@ void ca_free(struct ca *ca)
 
 int ca_check_apart(const struct ca *trusted, const struct ca *untrusted, struct ca_error *ret_error)
 {
-	if (EVP_PKEY_eq(trusted->key, untrusted->key) == 1)
+	if (EVP_PKEY_eq(X509_get0_pubkey(trusted->certificate),
+			X509_get0_pubkey(untrusted->certificate)) == 1)
 		return ca_fail(ret_error, -EINVAL,
 			       "the trusted and the untrusted CA have the same key");
 	if (X509_NAME_cmp(X509_get_subject_name(trusted->certificate),

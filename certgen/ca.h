@@ -5,7 +5,7 @@
 #include <openssl/x509v3.h>
 #include <stdint.h>
 
-#include "certgen/ca_file.h"
+#include "certgen/ca_token.h"
 
 /*
  * A CA ready to sign: its certificate, its key, and what every leaf takes from them. Immutable once
@@ -15,7 +15,8 @@
 struct ca {
 	X509 *certificate;
 	EVP_PKEY *key;
-	const EVP_MD *digest; /* what it signs with; follows the key */
+	struct ca_token *token; /* that the key is in; NULL: in memory */
+	const EVP_MD *digest;   /* what it signs with; follows the key */
 	ASN1_OCTET_STRING
 	*key_id; /* its subject key identifier: the leaf's authority key identifier */
 	int64_t not_before,

@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#include "certgen/ca_token.h"
 #include "certgen/x509.h"
 
 enum {
@@ -154,25 +155,26 @@ int ca_make_request(const char *certificate, const char *key, struct ca_bytes *r
 		    struct ca_error *ret_error)
 {
 	STACK_OF(X509) * file;
+	struct ca_token *token;
 	EVP_PKEY *pkey;
 	int r = ca_file_certificates(certificate, &file, ret_error);
 
 	if (r < 0)
 		return r;
-	r = ca_file_key(key, &pkey, ret_error);
+	r = ca_key_load(key, &pkey, &token, ret_error);
 	if (r < 0) {
 		sk_X509_pop_free(file, X509_free);
 		return r;
 	}
 	X509 *current = sk_X509_value(file, 0);
-	bool is_own = X509_check_private_key(current, pkey) == 1;
+	bool is_own = ca_key_is_of(pkey, current);
 	X509_REQ *request = is_own ? X509_REQ_new() : NULL;
-	STACK_OF(X509_EXTENSION) *extensions = new_extensions(pkey);
+	STACK_OF(X509_EXTENSION) *extensions = new_extensions(X509_get0_pubkey(current));
 	BIO *bio = BIO_new(BIO_s_mem());
 	bool is_ok = request && extensions && bio &&
 		     X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
 		     X509_REQ_set_subject_name(request, X509_get_subject_name(current)) == 1 &&
-		     X509_REQ_set_pubkey(request, pkey) == 1 &&
+		     X509_REQ_set_pubkey(request, X509_get0_pubkey(current)) == 1 &&
 		     X509_REQ_add_extensions(request, extensions) == 1 &&
 		     X509_REQ_sign(request, pkey, EVP_sha256()) > 0 &&
 		     PEM_write_bio_X509_REQ(bio, request) == 1;
@@ -180,6 +182,7 @@ int ca_make_request(const char *certificate, const char *key, struct ca_bytes *r
 	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
 	X509_REQ_free(request);
 	EVP_PKEY_free(pkey);
+	ca_token_free(token);
 	sk_X509_pop_free(file, X509_free);
 	r = ca_bytes_take(bio, is_ok, ret_request, ret_error);
 	return is_own ? r : ca_fail(ret_error, -EINVAL, "%s: not the key of %s", key, certificate);

@@ -178,6 +178,7 @@ static int run(const struct options *options, struct service *service, struct pe
 	}
 	const struct sandbox sandbox = { .user = options->user,
 					 .core_dumps = options->core_dumps,
+					 .has_files = ca_token_is_uri(options->key),
 					 /* and one more, to be sent */
 					 .highest_fd = highest + (options->control >= 0) };
 	int r = sandbox_protect_memory(options->core_dumps);

@@ -40,14 +40,19 @@ static void put(struct line *line, const char *format, ...)
 		line->n += (size_t)n < room ? (size_t)n : room - 1;
 }
 
-/* Bytes of any kind: what is not printable ASCII becomes the character of its number. */
+/*
+ * Bytes of any kind: what is not printable ASCII becomes the character of its number, but for NUL,
+ * which readers of JSON stumble over.
+ */
 static void put_string(struct line *line, const void *bytes, size_t n)
 {
 	const uint8_t *at = bytes;
 
 	put(line, "\"");
 	for (size_t i = 0; i < n; i++) {
-		if (at[i] < ' ' || at[i] > '~')
+		if (at[i] == '\0')
+			put(line, "\\ufffd");
+		else if (at[i] < ' ' || at[i] > '~')
 			put(line, "\\u%04x", at[i]);
 		else
 			put(line, at[i] == '"' || at[i] == '\\' ? "\\%c" : "%c", at[i]);

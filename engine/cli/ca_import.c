@@ -56,5 +56,7 @@ int cli_ca_import(const struct cli *cli)
 	ca_paths(cli, &paths);
 	if (!cli->certificate)
 		return cli_fail(CLI_USAGE, "ca import: --certificate FILE is needed");
+	if ((cli->key || cli->next) && ca_paths_need_file(cli, "ca import") != CLI_OK)
+		return CLI_FAILURE;
 	return import(&paths, cli->certificate, cli->key, cli->force);
 }

@@ -88,5 +88,7 @@ static int init(const struct cli *cli, enum ca_make_key kind)
 
 int cli_ca_init(const struct cli *cli)
 {
-	return init(cli, cli->rsa ? CA_MAKE_RSA : CA_MAKE_EC);
+	int code = ca_paths_need_file(cli, "ca init");
+
+	return code != CLI_OK ? code : init(cli, cli->rsa ? CA_MAKE_RSA : CA_MAKE_EC);
 }

@@ -18,4 +18,7 @@ struct ca_paths {
 void ca_paths_of(const struct config *config, const char *suffix, struct ca_paths *ret_paths);
 void ca_paths(const struct cli *cli, struct ca_paths *ret_paths);
 
+/* CLI_OK, or says that keys in a token are not made, moved or copied here. */
+int ca_paths_need_file(const struct cli *cli, const char *command);
+
 #endif

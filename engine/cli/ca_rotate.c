@@ -28,6 +28,14 @@ void ca_paths(const struct cli *cli, struct ca_paths *ret_paths)
 	ca_paths_of(cli->config, cli->next ? CA_NEXT : "", ret_paths);
 }
 
+int ca_paths_need_file(const struct cli *cli, const char *command)
+{
+	if (!ca_token_is_uri(cli->config->ca.key))
+		return CLI_OK;
+	return cli_fail(CLI_FAILURE, "%s: ca.key is in a token, where other tools look after it",
+			command);
+}
+
 static int check(const char *certificate, const char *key)
 {
 	struct ca_error error;
@@ -75,8 +83,10 @@ static int tell(const struct config *config)
 int cli_ca_rotate(const struct cli *cli)
 {
 	struct ca_paths now, next, previous;
-	int code;
+	int code = ca_paths_need_file(cli, "ca rotate");
 
+	if (code != CLI_OK)
+		return code;
 	ca_paths_of(cli->config, "", &now);
 	ca_paths_of(cli->config, CA_NEXT, &next);
 	ca_paths_of(cli->config, CA_PREVIOUS, &previous);

@@ -37,6 +37,7 @@ static const struct value_kind workers = { .type = VALUE_NUMBER, .min = 0, .max 
 static const struct value_kind count = { .type = VALUE_NUMBER, .min = 1, .max = 10000000 };
 static const struct value_kind user = { .type = VALUE_USER };
 static const struct value_kind path = { .type = VALUE_PATH };
+static const struct value_kind ca_key = { .type = VALUE_PATH, .prefix = "pkcs11:" };
 static const struct value_kind optional_path = { .type = VALUE_PATH, .may_be_empty = true };
 static const struct value_kind output = { .type = VALUE_PATH, .words = output_words };
 static const struct value_kind path_or_none = { .type = VALUE_PATH, .words = none_words };

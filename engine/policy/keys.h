@@ -23,7 +23,7 @@
 	X("marks.upstream", mark_upstream, mark, "0x40", "mark of sockets with servers")           \
 	X("max_connections", max_connections, count, "20000", "connections at once")               \
 	X("ca.certificate", ca.certificate, path, "/etc/postern/ca.crt", "the appliance's CA")     \
-	X("ca.key", ca.key, path, "/etc/postern/ca.key", "its key")                                \
+	X("ca.key", ca.key, ca_key, "/etc/postern/ca.key", "its key")                              \
 	X("ca.untrusted_certificate", ca.untrusted_certificate, optional_path, "\"\"",             \
 	  "the CA, trusted by nobody, that upstream.invalid: mirror signs with")                   \
 	X("ca.untrusted_key", ca.untrusted_key, optional_path, "\"\"", "its key")                  \

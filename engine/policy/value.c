@@ -147,7 +147,8 @@ static bool read_path(const struct value_kind *kind, const char *text, const cha
 {
 	if (!*text && !kind->may_be_empty)
 		return false;
-	if (!*text || find_word(kind, text) >= 0)
+	if (!*text || find_word(kind, text) >= 0 ||
+	    (kind->prefix && strncmp(text, kind->prefix, strlen(kind->prefix)) == 0))
 		return read_text(text, ret_path, size);
 	return value_path(file, text, ret_path, size);
 }

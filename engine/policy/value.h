@@ -31,8 +31,9 @@ struct value_kind {
 	sa_family_t family;
 	const char *const *words; /* up to NULL */
 	unsigned allowed;
-	bool may_be_empty; /* VALUE_PATH */
-	const struct registry *registry;
+	bool may_be_empty;  /* VALUE_PATH */
+	const char *prefix; /* VALUE_PATH: what begins so is no path, and taken as it is */
+	const struct registry *registry; /* VALUE_CODES */
 };
 
 enum { VALUE_EXPECTED_MAX = 128 };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The life of the CA: below another one, followed by the next one, with its key elsewhere."""
 
+import os
 import pathlib
 import subprocess
 import threading
@@ -11,6 +12,8 @@ from case import LabTest
 from engine import CA
 from lab import wait_until
 from pki import AUTHORITY, run
+
+SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 
 
 class Ca(LabTest):
@@ -29,6 +32,7 @@ class Ca(LabTest):
         self.engine.stop()
         for path, content in files.items():
             path.write_bytes(content)
+            path.chmod(0o600)
             pathlib.Path(f"{path}.next").unlink(missing_ok=True)
         self.engine.configure()
         self.engine.start()
@@ -134,6 +138,44 @@ class Ca(LabTest):
             "-servername", "4.example", "-showcerts", "-CAfile", company.certificate, "-verify_return_error",
             "-x509_strict", stdin=subprocess.DEVNULL).stdout
         self.assertEqual(shown.count("BEGIN CERTIFICATE"), 3)  # and not the root
+
+    def test_key_in_a_token(self):
+        """SoftHSM: the key never leaves it, the filter of system calls stays, and a CSR is signed with it."""
+        folder = self.lab.folder / "token"
+        (folder / "tokens").mkdir(parents=True)
+        configuration, pin = folder / "softhsm2.conf", folder / "pin"
+        configuration.write_text(f"directories.tokendir = {folder}/tokens\n")
+        pin.write_text("1234\n")
+        pin.chmod(0o600)
+        os.environ["SOFTHSM2_CONF"] = str(configuration)
+        self.addCleanup(os.environ.pop, "SOFTHSM2_CONF")
+        ca = self.pki.issue("Token CA", extensions=(*AUTHORITY, "subjectKeyIdentifier=hash"))
+        run("softhsm2-util", "--init-token", "--free", "--label", "Postern", "--pin", "1234", "--so-pin", "1234")
+        run("p11tool", "--provider", SOFTHSM, "--login", "--set-pin", "1234", "--write", "--load-privkey", ca.key,
+            "--label", "CA key", "--id", "0a", "pkcs11:token=Postern")
+        run("chown", "-R", "daemon", folder / "tokens")  # certgen's user
+        uri = f"pkcs11:token=Postern;object=CA%20key;id=%0a?module-path={SOFTHSM}&pin-source={pin}"
+        self.engine.stop()
+        self.certificate.write_bytes(ca.certificate.read_bytes())
+        self.key.unlink()
+        self.engine.configure({"ca": {"key": uri}})
+        self.engine.start()
+        for number in range(8):
+            self.assertEqual(self.status(f"{number}.example", ca.certificate), 200)
+        facts = pathlib.Path(f"/proc/{self.engine.certgen()}/status").read_text()
+        self.assertRegex(facts, r"Seccomp:\t2\n")
+        self.assertIn("verify OK", run("openssl", "req", "-verify", "-noout", "-in", self.request()))
+        self.assertIn("in a token", self.postern("ca", "init", "--force", code=1))
+        self.assertIn("in a token", self.postern("ca", "rotate", code=1))
+        pin.write_text("4321\n")
+        self.assertIn("pin", self.postern("ca", "csr", code=1).lower())
+        pin.chmod(0o644)
+        self.assertIn("not accessible by group", self.postern("ca", "csr", code=1))
+
+    def request(self):
+        path = self.lab.folder / "token.csr"
+        self.postern("ca", "csr", "-o", path)
+        return path
 
 
 if __name__ == "__main__":

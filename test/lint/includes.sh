@@ -26,6 +26,7 @@ declare -A may=(
 libraries=(
 	'mbedtls/.*|psa/.*'  'engine/crypto/.*|engine/tls/(leaf\.c|mbed\.[ch]|mbed_io\.c|protect\.c|tickets\.c|label\.[ch]|binding\.[ch]|resumption\.c|resumption_mbed\.h|upstream\.c|downstream\.c|quic_keys\.c)'
 	'openssl/.*'         '(engine/crypto|engine/tls|certgen)/.*'
+	'libp11\.h'          'certgen/ca_token\.c'
 	'seccomp\.h'         'certgen/filter\.c'
 	'sodium.*'           'engine/base/hash\.c|engine/crypto/.*|engine/tls/.*'
 	'yaml\.h'            'engine/policy/.*'
