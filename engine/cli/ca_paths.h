@@ -11,9 +11,6 @@ struct ca_paths {
 	char certificate[PATH_MAX], key[PATH_MAX];
 };
 
-#define CA_NEXT ".next"
-#define CA_PREVIOUS ".previous"
-
 /* `suffix`: "", CA_NEXT or CA_PREVIOUS. */
 void ca_paths_of(const struct config *config, const char *suffix, struct ca_paths *ret_paths);
 void ca_paths(const struct cli *cli, struct ca_paths *ret_paths);

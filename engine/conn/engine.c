@@ -19,14 +19,19 @@ enum {
 static int load_trust(const struct config *config, struct trust **ret_trust,
 		      struct config_error *ret_error)
 {
+	char next[CONFIG_PATH_MAX + sizeof(CA_NEXT)];
+	char previous[CONFIG_PATH_MAX + sizeof(CA_PREVIOUS)];
 	struct trust_sources sources = {
 		.store = config->upstream.trust_store,
 		.crls = config->upstream.crls,
-		.own = { config->ca.certificate, config->ca.untrusted_certificate },
+		.own = { config->ca.certificate, config->ca.untrusted_certificate, next, previous },
 	};
 	char path[TRUST_PATH_SIZE];
-	int r = trust_load(&sources, ret_trust, path);
+	int r;
 
+	snprintf(next, sizeof(next), "%s" CA_NEXT, config->ca.certificate);
+	snprintf(previous, sizeof(previous), "%s" CA_PREVIOUS, config->ca.certificate);
+	r = trust_load(&sources, ret_trust, path);
 	if (r < 0)
 		snprintf(ret_error->text, sizeof(ret_error->text),
 			 "what servers are verified against: %s: %s", path,

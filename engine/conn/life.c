@@ -172,12 +172,11 @@ static enum conn_state await_forged(struct conn *c)
 	if (fate_is_client_gone(c))
 		return fate_client_gone(c);
 	if (!c->forged && c->judgement)
-		c->forged = forge_leaf(&c->worker->forge,
-				       c->chain_verdict == VERIFY_OK ? CERTGEN_TRUSTED
-								     : CERTGEN_UNTRUSTED,
-				       leaf_key_for(c->hello, &c->settings->limits, &facts),
-				       c->hello->host, c->judgement->der, &c->client_addr,
-				       c->worker->loop.now);
+		c->forged = forge_leaf(
+			&c->worker->forge,
+			c->chain_verdict == VERIFY_OK ? CERTGEN_TRUSTED : CERTGEN_UNTRUSTED,
+			leaf_key_for(c->hello, &c->settings->limits, &facts), c->hello->host,
+			c->judgement->der, &c->client_addr, c->worker->loop.now);
 	if (!c->forged)
 		return fate_fail(c, REASON_NO_RESOURCES);
 	switch (forged_state(c->forged)) {

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "conn/worker.h"
 #include "daemon/fetcher.h"
+#include "daemon/listeners.h"
 #include "daemon/privilege.h"
 #include "policy/load.h"
 

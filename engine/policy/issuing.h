@@ -14,6 +14,10 @@ enum {
 	CONFIG_NAME_MAX = 64,
 };
 
+/* Behind the path of a CA's certificate or key: the CA that is to follow, and the one before. */
+#define CA_NEXT ".next"
+#define CA_PREVIOUS ".previous"
+
 struct config_ca {
 	char certificate[CONFIG_PATH_MAX];
 	char key[CONFIG_PATH_MAX];

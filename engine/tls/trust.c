@@ -116,7 +116,7 @@ static int load_own(const char *path, X509 **ret_own)
 	BIO *file = BIO_new_file(path, "r");
 
 	if (!file)
-		return -EACCES;
+		return access(path, F_OK) < 0 ? -errno : -EACCES;
 	*ret_own = PEM_read_bio_X509(file, NULL, NULL, NULL);
 	BIO_free(file);
 	return *ret_own ? 0 : -EINVAL;
@@ -197,11 +197,14 @@ static bool copy_sources(struct trust *trust, const struct trust_sources *source
 static int load(struct trust *trust, const char **ret_path)
 {
 	int r = load_store(trust);
+	unsigned n = 0;
 
 	*ret_path = trust->sources.store;
 	for (unsigned i = 0; r == 0 && i < TRUST_OWN_MAX && trust->sources.own[i]; i++) {
 		*ret_path = trust->sources.own[i];
-		r = load_own(*ret_path, &trust->own[i]);
+		r = load_own(*ret_path, &trust->own[n]);
+		n += r == 0;
+		r = r == -ENOENT ? 0 : r; /* not yet, or not any more */
 	}
 	if (r == 0 && trust->sources.crls) {
 		*ret_path = trust->sources.crls;

@@ -43,7 +43,7 @@ struct trust_sources {
 	const char *store; /* a PEM file, or a folder named by hash (c_rehash(1)): the anchors */
 	/* Lists of revoked certificates, PEM or DER: a folder, or a file. NULL or "": none. */
 	const char *crls;
-	/* PEM: the engine's own CAs, which no server may stand under. NULL or "" is left out. */
+	/* PEM: the engine's own CAs, which no server may stand under; NULL, "", not there: none. */
 	const char *own[TRUST_OWN_MAX];
 };
 
