@@ -22,7 +22,6 @@
 #include "daemon/privilege.h"
 #include "daemon/run.h"
 #include "gate/gate.h"
-#include "net/tun.h"
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -371,15 +370,13 @@ static _Noreturn void be_gate(const struct parent *parent, int control)
 {
 	const struct config *config = parent->config;
 	int kept[] = { parent->line[1], control };
-	int tun;
 
 	begin("posternd-gate");
 	log_rename("posternd-gate");
 	child_keep_only(kept, 2);
-	tun = tun_open(); /* only root may, on some machines */
 	if (privilege_drop(config->gate.user, CAP_NET_ADMIN, config->core_dumps) < 0)
 		exit(1);
-	exit(gate_run(parent->config, parent->path, parent->status, parent->line[1], control, tun));
+	exit(gate_run(parent->config, parent->path, parent->status, parent->line[1], control));
 }
 
 int child_start_gate(const struct parent *parent, struct child *ret_gate)

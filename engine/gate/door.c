@@ -35,7 +35,7 @@ struct door door_decide(const struct status *status, const struct door_facts *fa
 	return door;
 }
 
-unsigned door_flags(struct door door, const struct config *config, bool has_tun)
+unsigned door_flags(struct door door, const struct config *config, bool can_return)
 {
 	static const unsigned quic[] = { [QUIC_REJECT] = 1U << SETS_QUIC_REJECT,
 					 [QUIC_ALLOW] = 1U << SETS_QUIC_ALLOW,
@@ -45,7 +45,7 @@ unsigned door_flags(struct door door, const struct config *config, bool has_tun)
 	if (door.state != STATUS_DOOR_ARMED)
 		return flags;
 	flags |= 1U << SETS_ARMED | quic[config->quic];
-	if (has_tun && config->gate.forward_rules == FORWARD_RULES_HONOUR)
+	if (can_return && config->gate.forward_rules == FORWARD_RULES_HONOUR)
 		flags |= 1U << SETS_FORWARD_FIRST;
 	return flags;
 }

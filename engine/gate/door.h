@@ -24,7 +24,10 @@ struct door {
 struct door door_decide(const struct status *status, const struct door_facts *facts,
 			enum on_failure on_failure, struct door before, uint64_t now);
 
-/* The flags (bits 1 << SETS_...) that say it to the rules. */
-unsigned door_flags(struct door door, const struct config *config, bool has_tun);
+/*
+ * The flags (bits 1 << SETS_...) that say it to the rules. `can_return`: what has gone through
+ * FORWARD can be brought back to be intercepted.
+ */
+unsigned door_flags(struct door door, const struct config *config, bool can_return);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One thread, one poll(): packets from the kernel's three queues, what engines tell, signals, and
+ * One thread, one poll(): packets from the kernel's two queues, what engines tell, signals, and
  * twice a second the door. Because the same loop answers packets and refreshes the door, it cannot
  * be held armed by a gate that hangs, nor for an engine that does: the flags in the kernel live for
  * three seconds (SETS_LIFE_MS), and nobody else raises them.
@@ -9,9 +9,6 @@
  *       its ends alone; if it is the same for every client, the address joins a set, and the next
  *       SYN does not come here
  * 4431  QUIC by host: flows.c
- * 4432  a SYN that is to be intercepted and has come through the FORWARD chain, so that the
- *       operator's own rules have let it: it is written into the TUN device, from where it enters
- *       the kernel again to be diverted; the original is dropped
  */
 #include "gate/gate.h"
 
@@ -27,11 +24,11 @@
 #include "base/log.h"
 #include "gate/door.h"
 #include "gate/flows.h"
+#include "net/device.h"
 #include "net/packet.h"
 #include "net/queue.h"
 #include "net/sets.h"
 #include "net/told.h"
-#include "net/tun.h"
 #include "policy/load.h"
 
 enum {
@@ -39,7 +36,7 @@ enum {
 	BATCH = 256, /* packets of one queue before the others have their turn */
 };
 
-enum { QUEUE_SYN, QUEUE_QUIC, QUEUE_FORWARDED, N_QUEUES };
+enum { QUEUE_SYN, QUEUE_QUIC, N_QUEUES };
 enum { KIND_IPSET, KIND_NFTABLES, N_KINDS };
 
 struct gate {
@@ -53,8 +50,6 @@ struct gate {
 	bool is_new[N_KINDS]; /* found just now: their flags may be any */
 	struct queue queues[N_QUEUES];
 	bool is_queue_complained;
-	struct tun tun;
-	int tun_error; /* said once */
 	struct flows *flows;
 
 	struct door_facts facts;
@@ -177,19 +172,6 @@ static void judge_quic(struct gate *gate, const struct queued *queued)
 		flows_take(gate->flows, gate->config->rules, &packet, waiting, clock_us() / 1000);
 }
 
-static void bring_back(struct gate *gate, const struct queued *queued)
-{
-	struct queue *queue = &gate->queues[QUEUE_FORWARDED];
-	int r = tun_write(&gate->tun, queued->bytes, queued->n);
-
-	if (r == 0 || gate->config->on_failure == ON_FAILURE_CLOSED)
-		(void)queue_drop(queue, queued->id);
-	else
-		(void)queue_accept(queue, queued->id, queued->mark);
-	if (r < 0)
-		log_warning(TUN_NAME ": a connection could not be brought back: %s", strerror(-r));
-}
-
 static void serve(struct gate *gate, unsigned number)
 {
 	struct queued queued;
@@ -201,10 +183,8 @@ static void serve(struct gate *gate, unsigned number)
 			break;
 		if (number == QUEUE_SYN)
 			judge_syn(gate, &queued);
-		else if (number == QUEUE_QUIC)
-			judge_quic(gate, &queued);
 		else
-			bring_back(gate, &queued);
+			judge_quic(gate, &queued);
 	}
 	if (r < 0) {
 		log_error("queue %u: %s", gate->queues[number].number, strerror(-r));
@@ -216,8 +196,8 @@ static void serve(struct gate *gate, unsigned number)
 
 static void open_queues(struct gate *gate)
 {
-	static const unsigned lengths[] = { 256, 4096, 256 }; /* of QUIC, many wait on purpose */
-	static const unsigned copied[] = { 128, 4096, 4096 };
+	static const unsigned lengths[] = { 256, 4096 }; /* of QUIC, many wait on purpose */
+	static const unsigned copied[] = { 128, 4096 };
 	bool overflows_open = gate->config->on_failure == ON_FAILURE_OPEN;
 	int r = 0;
 
@@ -240,16 +220,14 @@ static void close_queues(struct gate *gate)
 		queue_close(&gate->queues[i]);
 }
 
-/* The device goes when the rules do, and comes with them. */
-static void attach_tun(struct gate *gate)
+/*
+ * The pair of devices by which the rules bring SYNs back from behind FORWARD. postern-rules makes
+ * them, if the kernel can do that, and takes them away, at any time.
+ */
+static void look_for_devices(struct gate *gate)
 {
-	bool is_wanted = gate->config->gate.forward_rules == FORWARD_RULES_HONOUR;
-	int r = is_wanted ? tun_attach(&gate->tun) : -ENODEV;
-
-	if (r < 0 && r != -ENODEV && r != gate->tun_error)
-		log_warning(TUN_NAME ": %s; the FORWARD chain is not asked", strerror(-r));
-	gate->tun_error = r;
-	gate->status->forwards_first = r == 0;
+	gate->status->forwards_first = gate->config->gate.forward_rules == FORWARD_RULES_HONOUR &&
+				       device_is_up("postern0") && device_is_up("postern1");
 }
 
 /* --- the door --- */
@@ -317,7 +295,7 @@ static void tick(struct gate *gate)
 
 	if (!gate->facts.is_stopping) {
 		open_queues(gate);
-		attach_tun(gate);
+		look_for_devices(gate);
 	}
 	look_for_sets(gate);
 	status->mode = gate->config->on_failure == ON_FAILURE_CLOSED;
@@ -379,9 +357,7 @@ static int turn(struct gate *gate, uint64_t *next_tick)
 				{ .fd = gate->control, .events = POLLIN },
 				{ .fd = gate->engine, .events = POLLIN },
 				{ .fd = queue_fd(&gate->queues[QUEUE_SYN]), .events = POLLIN },
-				{ .fd = queue_fd(&gate->queues[QUEUE_QUIC]), .events = POLLIN },
-				{ .fd = queue_fd(&gate->queues[QUEUE_FORWARDED]),
-				  .events = POLLIN } };
+				{ .fd = queue_fd(&gate->queues[QUEUE_QUIC]), .events = POLLIN } };
 	uint64_t now = clock_us() / 1000;
 
 	if (now >= *next_tick) {
@@ -430,8 +406,6 @@ static void stop(struct gate *gate, bool is_handed_over)
 	flows_free(gate->flows);
 	for (unsigned i = 0; i < N_KINDS; i++)
 		sets_close(&gate->sets[i]);
-	if (gate->tun.fd >= 0)
-		close(gate->tun.fd);
 	close(gate->signals);
 	close(gate->engine);
 	close(gate->control);
@@ -439,14 +413,13 @@ static void stop(struct gate *gate, bool is_handed_over)
 }
 
 int gate_run(struct config *config, const char *path, struct status *status, int engine,
-	     int control, int tun)
+	     int control)
 {
 	struct gate gate = { .config = config,
 			     .path = path,
 			     .status = status,
 			     .engine = engine,
 			     .control = control,
-			     .tun = { .fd = tun },
 			     .must_flush = true };
 	uint64_t next_tick = 0;
 	int what = GO_ON, r;

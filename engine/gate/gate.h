@@ -14,10 +14,10 @@
 /*
  * Runs until SIGTERM, or until `control` (a socket whose other end the supervisor holds) closes.
  * SIGHUP reads `path` again, SIGUSR1 ends it without disarming: another gate takes over. `engine`
- * is the line on which engines tell what they learn (net/told.h), `tun` what tun_open() returned.
- * Everything but `status` is taken over. Returns the exit code.
+ * is the line on which engines tell what they learn (net/told.h). Everything but `status` is taken
+ * over. Returns the exit code.
  */
 int gate_run(struct config *config, const char *path, struct status *status, int engine,
-	     int control, int tun);
+	     int control);
 
 #endif

@@ -128,23 +128,12 @@ int queue_next(struct queue *queue, struct queued *ret_queued)
 	}
 }
 
-static int send_verdict(struct queue *queue, uint32_t id, int verdict, const uint32_t *mark)
+int queue_accept(struct queue *queue, uint32_t id, uint32_t mark)
 {
 	alignas(8) char buffer[256];
 	struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_VERDICT, queue->number);
 
-	nfq_nlmsg_verdict_put(message, (int)id, verdict);
-	if (mark)
-		nfq_nlmsg_verdict_put_mark(message, *mark);
+	nfq_nlmsg_verdict_put(message, (int)id, NF_ACCEPT);
+	nfq_nlmsg_verdict_put_mark(message, mark);
 	return mnl_socket_sendto(queue->socket, message, message->nlmsg_len) < 0 ? -errno : 0;
-}
-
-int queue_accept(struct queue *queue, uint32_t id, uint32_t mark)
-{
-	return send_verdict(queue, id, NF_ACCEPT, &mark);
-}
-
-int queue_drop(struct queue *queue, uint32_t id)
-{
-	return send_verdict(queue, id, NF_DROP, NULL);
 }

@@ -50,6 +50,5 @@ int queue_next(struct queue *queue, struct queued *ret_queued);
 
 /* Lets the packet go on to the next hook with this mark. */
 int queue_accept(struct queue *queue, uint32_t id, uint32_t mark);
-int queue_drop(struct queue *queue, uint32_t id);
 
 #endif

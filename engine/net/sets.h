@@ -18,9 +18,8 @@
 
 /* Flags: sets whose one possible element is port 443. */
 #define SETS_FLAGS(X)                                                                              \
-	X(SETS_ARMED, "armed") /* somebody is there to judge */                                    \
-	X(SETS_FORWARD_FIRST,                                                                      \
-	  "forward_first") /* the gate brings SYNs back that came through FORWARD */               \
+	X(SETS_ARMED, "armed")                 /* somebody is there to judge */                    \
+	X(SETS_FORWARD_FIRST, "forward_first") /* what is intercepted goes through FORWARD */      \
 	X(SETS_QUIC_REJECT, "quic_reject")                                                         \
 	X(SETS_QUIC_QUEUE, "quic_queue")                                                           \
 	X(SETS_QUIC_ALLOW, "quic_allow")                                                           \

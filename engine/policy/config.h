@@ -79,7 +79,7 @@ struct config {
 	enum quic quic;
 	struct {
 		char user[CONFIG_NAME_MAX];
-		unsigned queue; /* the first of three NFQUEUE numbers in a row */
+		unsigned queue; /* the first of two NFQUEUE numbers in a row */
 		uint64_t cache; /* ms that an address stays in the kernel's sets */
 		enum forward_rules forward_rules;
 	} gate;

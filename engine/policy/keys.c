@@ -59,7 +59,7 @@ static const struct value_kind groups = { .type = VALUE_CODES, .registry = &regi
 static const struct value_kind signatures = { .type = VALUE_CODES,
 					      .registry = &registry_signatures };
 static const struct value_kind on_unrecorded = WORDS(unrecorded_words, ALL);
-static const struct value_kind queue = { .type = VALUE_NUMBER, .min = 0, .max = 65533 };
+static const struct value_kind queue = { .type = VALUE_NUMBER, .min = 0, .max = 65534 };
 static const struct value_kind any_fate = WORDS(action_words, ALL);
 static const struct value_kind pass_or_block =
 	WORDS(action_words, BIT(ACTION_PASS) | BIT(ACTION_BLOCK));

@@ -35,7 +35,7 @@
 	X("quic", quic, quic, "reject", "what is done about UDP to port 443")                      \
 	X("gate.user", gate.user, user, "postern-gate",                                            \
 	  "who the gate runs as; empty: who starts it")                                            \
-	X("gate.queue", gate.queue, queue, "4430", "the first of its three NFQUEUE numbers")       \
+	X("gate.queue", gate.queue, queue, "4430", "the first of its two NFQUEUE numbers")         \
 	X("gate.cache", gate.cache, duration, "10m", "how long the kernel's sets know an address") \
 	X("gate.forward_rules", gate.forward_rules, forward_rules, "honour",                       \
 	  "whether the FORWARD chain is asked before a connection is intercepted")                 \

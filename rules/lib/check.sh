@@ -114,10 +114,12 @@ check_bridge() {
 check_device() {
 	if ! device_is_there; then
 		line warn device "no postern0: FORWARD rules of others are not asked about what is intercepted" \
-			"a kernel with TUN, then postern-rules up"
+			"a kernel with veth and $(copy_name), then postern-rules up"
 	elif [ "$(sysctl -n net.ipv4.conf.postern0.rp_filter)" != 2 ]; then
 		line FAIL device "postern0 filters reverse paths strictly" \
 			"sysctl -w net.ipv4.conf.postern0.rp_filter=2"
+	elif ! device_is_whole; then
+		line FAIL device "postern0 or postern1 is down, or 100::8 is not behind it" "postern-rules up"
 	else
 		line ok device postern0
 	fi

@@ -11,7 +11,7 @@ foreign_findings() {
 	} | sort -u
 }
 
-# In the iptables that we use, our rule in INPUT comes first.
+# In the iptables that we use, our rules in INPUT and OUTPUT come first.
 foreign_iptables() {
 	for each in $(variants); do
 		input=1
@@ -49,14 +49,14 @@ foreign_meaning() {
 		"connmark 0x20/0x30 if it shall" ;;
 	notrack) echo "keeps connections from conntrack, which remembers our verdicts: exempt TCP and UDP" \
 		"port 443" ;;
-	rpfilter) echo "drops SYNs that posternd brings back through the device postern0: let it look at" \
+	rpfilter) echo "drops SYNs that come back through the device postern0: let it look at" \
 		"the mark (--validmark, \`fib saddr . mark . iif\`) or exempt that device; or set" \
 		"gate.forward_rules: ignore" ;;
 	mark) echo "changes bits of packet marks that are ours (0xf1): give it a mask and other bits, as" \
 		"in 0x100/0xff00" ;;
 	connmark) echo "changes bits of connmarks that are ours (0x30): give it a mask and other bits, as" \
 		"in 0x100/0xff00" ;;
-	queue) echo "uses one of our queues, 4430 to 4432: give it another number" ;;
+	queue) echo "uses one of our queues, 4430 and 4431: give it another number" ;;
 	preference) echo "has our preference: choose another with --preference" ;;
 	table) echo "uses our routing tables, $table and $((table + 1)): choose others with --table" ;;
 	earlier) echo "comes before our rules and may route what is ours away: choose a lower" \
@@ -65,6 +65,8 @@ foreign_meaning() {
 		"(iptables: -m mark --mark 0x1/0x1 -j ACCEPT; nft: meta mark & 0x1 == 0x1 accept)" ;;
 	maybe_input) echo "may drop what is delivered to posternd, unless a rule ahead of it accepts" \
 		"that; make sure with: accept packets with the mark 0x1" ;;
+	output) echo "may drop the SYNs of what is intercepted, or change their mark, as they go out by the" \
+		"device postern1: exempt that, or set gate.forward_rules: ignore" ;;
 	esac
 }
 

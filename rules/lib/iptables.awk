@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Reads what iptables-save prints, and follows a client's first packet to TCP port 443 of a server
-# through rules that are not ours. -v lan="lan0 lan1" -v input=1: also whether INPUT would drop it.
+# through rules that are not ours. -v lan="lan0 lan1" -v input=1: also whether INPUT would drop it, or
+# OUTPUT the copy that goes out by postern1.
 
 /^\*/ { table = substr($1, 2) }
 /^:/ { policy[table, substr($1, 2)] = $2 }
@@ -23,6 +24,13 @@ function matches(line,    rest, word) {
 	sub(/^-A [^ ]+/, "", rest)
 	gsub(/ -m comment --comment ("([^"\\]|\\.)*"|[^ ]+)/, "", rest)
 	rest = rest " "
+	if (leaving && rest ~ / -i /)
+		return 0
+	if (leaving && rest ~ / -o /) {
+		if ((rest ~ / ! -o /) == (after(rest, "-o") == "postern1"))
+			return 0
+		sub(/ (! )?-o [^ ]+ /, " ", rest)
+	}
 	if (rest ~ / ! -i / && is_lan(after(rest, "-i")))
 		return 0
 	sub(/ ! -i [^ ]+ /, " ", rest)
@@ -38,7 +46,7 @@ function matches(line,    rest, word) {
 	if (rest ~ / --sports? / || rest ~ / --tcp-flags [^ ]+ (RST|NONE|FIN|ACK)/)
 		return 0
 	if (rest ~ /[^!] --(ctstate|state) / &&
-	    after(rest, "--ctstate") after(rest, "--state") !~ /NEW/)
+	    after(rest, "--ctstate") after(rest, "--state") !~ (leaving ? "UNTRACKED" : "NEW"))
 		return 0
 	if (rest ~ /[^!] --dst-type LOCAL / || rest ~ / --(dst-type (MULTICAST|BROADCAST)|ctstatus|ctorigdst)/)
 		return 0
@@ -46,7 +54,8 @@ function matches(line,    rest, word) {
 	gsub(/ -[ip] [^ ]+ /, "  ", rest)
 	gsub(/ ! --dst-type LOCAL /, " ", rest)
 	gsub(/ --(dports?|ctstate|state) [^ ]+/, "", rest)
-	gsub(/ --mark 0x1\/0x1 /, " ", rest)
+	if (!leaving)
+		gsub(/ --mark 0x1\/0x1 /, " ", rest)
 	gsub(/ --tcp-flags FIN,SYN,RST,ACK SYN /, " ", rest)
 	return rest ~ /^ *$/ ? 2 : 1
 }
@@ -70,6 +79,8 @@ function follow(table, chain, sure, depth, path,    i, line, target, how) {
 
 function judge(table, line, target, path,    value, mask) {
 	line = "-t " table " " line
+	if (leaving && target != "MARK")
+		return
 	if (target ~ /^(REDIRECT|DNAT|TPROXY)$/)
 		report(path ~ / -d / ? "warning" : "conflict", path ~ / -d / ? "dnat" : "proxy", line)
 	if (target == "CT" && line ~ /--notrack/ || target == "NOTRACK")
@@ -80,7 +91,7 @@ function judge(table, line, target, path,    value, mask) {
 		split(after(line, "--set-xmark") after(line, "--set-mark"), value, "/")
 		mask = value[2] == "" ? 255 : common_bits(number(value[2]), 255)
 		if (target == "MARK" && (common_bits(mask, 241) || common_bits(number(value[1]), 241)))
-			report("conflict", "mark", line)
+			report(leaving ? "warning" : "conflict", leaving ? "output" : "mark", line)
 		if (target == "CONNMARK" && common_bits(mask, 48) && line !~ / 0x20\/0x30$/)
 			report("conflict", "connmark", line)
 	}
@@ -120,6 +131,17 @@ function fate(chain, depth,    i, line, target, how, result) {
 	return ""
 }
 
+# The same for a chain of the kernel's, whose end is its policy.
+function last(chain,    result) {
+	doubt = 0
+	result = fate(chain, 0)
+	if (result == "" && policy["filter", chain] == "DROP") {
+		result = "drop"
+		culprit = "-t filter -P " chain " DROP"
+	}
+	return result
+}
+
 function queues(    key, line, ends) {
 	for (key in rule) {
 		line = rule[key]
@@ -128,7 +150,7 @@ function queues(    key, line, ends) {
 		split(after(line, "--queue-num") after(line, "--queue-balance"), ends, ":")
 		if (ends[2] == "")
 			ends[2] = ends[1]
-		if (ends[1] + 0 <= 4432 && ends[2] + 0 >= 4430)
+		if (ends[1] + 0 <= 4431 && ends[2] + 0 >= 4430)
 			report("conflict", "queue", line)
 	}
 }
@@ -138,13 +160,13 @@ END {
 	follow("mangle", "PREROUTING", 2, 0, "")
 	follow("nat", "PREROUTING", 2, 0, "")
 	queues()
-	if (input) {
-		result = fate("INPUT", 0)
-		if (result == "" && policy["filter", "INPUT"] == "DROP") {
-			result = "drop"
-			culprit = "-t filter -P INPUT DROP"
-		}
-		if (result == "drop")
-			report(doubt ? "warning" : "conflict", doubt ? "maybe_input" : "input", culprit)
-	}
+	if (input && last("INPUT") == "drop")
+		report(doubt ? "warning" : "conflict", doubt ? "maybe_input" : "input", culprit)
+	if (!input)
+		exit
+	leaving = 1
+	follow("mangle", "OUTPUT", 2, 0, "")
+	follow("mangle", "POSTROUTING", 2, 0, "")
+	if (last("OUTPUT") == "drop")
+		report("warning", "output", culprit)
 }

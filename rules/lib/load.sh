@@ -177,8 +177,17 @@ rules_trim() {
 		iptables_load "" || return 1
 	fi
 	bridge_trim "$@"
-	[ "$in_use" = nftables ] || ! has_table || nft delete table inet postern || return 1
+	[ "$in_use" = nftables ] || nft_trim || return 1
 	case $in_use in '' | nftables) sets_down ;; esac
+}
+
+has_table() {
+	command -v nft >/dev/null && nft list table inet postern >/dev/null 2>&1
+}
+
+nft_trim() {
+	! command -v nft >/dev/null ||
+		nft list tables | sed -nE 's/^table (inet|ip6?) postern$/delete &/p' | nft -f -
 }
 
 # --- the bridge's frames
@@ -225,10 +234,6 @@ has_bridge() {
 	done
 }
 
-has_table() {
-	command -v nft >/dev/null && nft list table inet postern >/dev/null 2>&1
-}
-
 # Whether what is loaded is what these options ask for.
 has_rules() {
 	loaded=$(save "$1") || return 1
@@ -250,6 +255,7 @@ has_nft_rules() {
 		case $loaded in *"\"$interface\""*) ;; *) return 1 ;; esac
 	done
 	case $loaded in *"tproxy to :$port "*) ;; *) return 1 ;; esac
+	[ $returns = no ] || nft list table ip postern >/dev/null 2>&1
 }
 
 has_sets() {

@@ -8,7 +8,7 @@ $1 == "table" { family = $2; table = $2 " " $3; next }
 $1 == "chain" { chain = $2; chains[table, chain] = 1; next }
 $1 ~ /^(set|map|flowtable|counter|quota|ct|limit|secmark|synproxy)$/ && /\{$/ && chain == "" { other = 1; next }
 $1 == "}" { if (other) other = 0; else chain = ""; next }
-other || chain == "" || table == "inet postern" { next }
+other || chain == "" || table ~ /^(inet|ip6?) postern$/ { next }
 $1 == "type" && $3 == "hook" {
 	if (chain ~ /^[A-Z]/ || family !~ /^(ip|ip6|inet)$/)
 		next
@@ -42,8 +42,16 @@ function any_lan(names,    i, n, name) {
 	return 0
 }
 
-# Whether the packet matches: 0 no, 2 yes, 1 unknown.
+# Whether the packet matches: 0 no, 2 yes, 1 unknown. With `leaving` it is the copy that goes out by
+# postern1, untracked.
 function matches(line,    value, rest) {
+	if (leaving && line ~ /iif(name)? /)
+		return 0
+	if (leaving && line ~ /oif(name)? /) {
+		if ((line ~ /oif(name)? != /) == (line ~ /oif(name)? [^v]*"postern1"/))
+			return 0
+		sub(/oif(name)? (!= )?(\{[^}]*\}|[^ ]+) ?/, "", line)
+	}
 	if (line ~ /iif(name)? != /) {
 		if (any_lan(value_of(line, "iif(name)? !=")))
 			return 0
@@ -60,13 +68,14 @@ function matches(line,    value, rest) {
 			return 0
 	if (line ~ /tcp sport/ || line ~ /fib daddr type (local|multicast|broadcast)/ || line ~ /ct status /)
 		return 0
-	if (line ~ /ct state [^v]/ && value_of(line, "ct state") !~ /new/)
+	if (line ~ /ct state [^v]/ && value_of(line, "ct state") !~ (leaving ? "untracked" : "new"))
 		return 0
 	rest = line
 	sub(/(accept|drop|reject|queue|jump|goto|return|continue|dnat|redirect|tproxy|vmap).*$/, "", rest)
 	gsub(/(iif|iifname|tcp dport|ct state|meta l4proto|ip protocol) (\{[^}]*\}|!= [^ ]+|[^ ]+) ?/, "", rest)
 	gsub(/counter packets [0-9]+ bytes [0-9]+ ?/, "", rest)
-	gsub(/meta mark & 0x0*1 == 0x0*1 ?/, "", rest)
+	if (!leaving)
+		gsub(/meta mark & 0x0*1 == 0x0*1 ?/, "", rest)
 	gsub(/log( (prefix "[^"]*"|level [a-z]+|flags [a-z]+|group [0-9]+))* ?/, "", rest)
 	return rest ~ /^[ \t]*$/ ? 2 : 1
 }
@@ -152,22 +161,28 @@ function follow(table, chain, depth, path,    i, line, how, verdict, parts) {
 }
 
 function judge(name, line, path,    value) {
+	if (changes_mark(line))
+		report(leaving ? "warning" : "conflict", leaving ? "output" : "mark", name)
+	if (leaving)
+		return
 	if (line ~ /(^| )(redirect|dnat|tproxy)( |$)/)
 		report(path ~ / ip6? daddr / ? "warning" : "conflict", path ~ / ip6? daddr / ? "dnat" : "proxy", name)
 	if (line ~ /(^| )notrack( |$)/)
 		report("warning", "notrack", name)
 	if (line ~ /fib saddr [^m]*iif/ && line !~ /fib saddr \. mark/ && line ~ /drop/)
 		report("warning", "rpfilter", name)
-	if (match(line, /(^| )(meta )?mark set /)) {
-		value = substr(line, RSTART + RLENGTH)
-		if (value !~ /^(meta )?mark / || touches(value))
-			report("conflict", "mark", name)
-	}
 	if (match(line, /(^| )ct mark set /)) {
 		value = substr(line, RSTART + RLENGTH)
 		if (value !~ /^(0x0*20|ct mark \| 0x0*20)( |$)/ && (value !~ /^ct mark / || touches(value)))
 			report("conflict", "connmark", name)
 	}
+}
+
+function changes_mark(line,    value) {
+	if (!match(line, /(^| )(meta )?mark set /))
+		return 0
+	value = substr(line, RSTART + RLENGTH)
+	return value !~ /^(meta )?mark / || touches(value)
 }
 
 # Whether "meta mark & 0xffffff00 | 0x1" changes bits that are ours.
@@ -182,9 +197,10 @@ function touches(value) {
 END {
 	for (i = 1; i <= n_base; i++) {
 		split(base[i], key, SUBSEP)
-		if (hook[base[i]] == "prerouting")
+		leaving = hook[base[i]] ~ /^(output|postrouting)$/
+		if (leaving || hook[base[i]] == "prerouting")
 			follow(key[1], key[2], 0, "")
-		if (hook[base[i]] != "input" || type[base[i]] != "filter")
+		if (hook[base[i]] !~ /^(in|out)put$/ || type[base[i]] != "filter")
 			continue
 		doubt = 0
 		culprit = ""
@@ -193,14 +209,16 @@ END {
 			result = "drop"
 			culprit = key[1] " " key[2] ": policy drop"
 		}
-		if (result == "drop")
+		if (result == "drop" && leaving)
+			report("warning", "output", culprit)
+		else if (result == "drop")
 			report(doubt ? "warning" : "conflict", doubt ? "maybe_input" : "input", culprit)
 	}
 	for (key_ in rule)
 		if (match(rule[key_], /queue .*to [0-9-]+/)) {
 			line = substr(rule[key_], RSTART, RLENGTH)
 			sub(/.*to /, "", line)
-			if (has_port(line, 4430) || has_port(line, 4431) || has_port(line, 4432))
+			if (has_port(line, 4430) || has_port(line, 4431))
 				report("conflict", "queue", rule[key_])
 		}
 }

@@ -6,23 +6,27 @@
 print_needs() {
 	echo "# Made by postern-rules print. These rules need, besides posternd:"
 	echo "#"
-	echo "#	ip tuntap add dev postern0 mode tun"
-	echo "#	ip link set dev postern0 up"
-	echo "#	ip address add 192.0.0.8/32 dev postern0 noprefixroute"
-	echo "#	sysctl -w net.ipv4.conf.postern0.rp_filter=2"
+	[ $returns = no ] || print_device
 	for family in $(families); do
 		echo "#	ip $family route add local default dev lo table $table"
-		echo "#	ip $family route add default dev postern0 table $((table + 1))"
-		{
-			for interface in $lan $wan postern0; do echo "$interface"; done
-			[ "$own" = no ] || echo lo
-		} | sort -u | while read -r interface; do
-			echo "#	ip $family rule add pref $preference iif $interface fwmark 0x1/0x1 lookup $table"
+		[ $returns = no ] || echo "#	ip $family route add default dev postern0 table $((table + 1))"
+		routing_wanted | while read -r interface mark to; do
+			echo "#	ip $family rule add pref $preference iif $interface fwmark $mark lookup $to"
 		done
-		echo "#	ip $family rule add pref $preference iif lo fwmark 0x30/0x31 lookup $((table + 1))"
 	done
 	settings | while read -r key value; do echo "#	sysctl -w '$key=$value'"; done
 	echo "#"
+}
+
+print_device() {
+	echo "#	ip link add dev postern0 address $mac type veth peer name postern1 address $mac"
+	for device in postern0 postern1; do
+		! has_ipv6 || echo "#	ip link set dev $device addrgenmode none"
+		echo "#	ip link set dev $device arp off multicast off mtu 65535 up"
+	done
+	echo "#	ip address add 192.0.0.8/32 dev postern0 noprefixroute"
+	! has_ipv6 || echo "#	ip -6 route add 100::8/128 dev postern1"
+	echo "#	sysctl -w net.ipv4.conf.postern0.rp_filter=2"
 }
 
 print() {

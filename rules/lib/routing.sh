@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2154 # the options are postern-rules' variables
-# Everything that is not a rule of the packet filter: policy routing, the device, sysctls.
+# Everything that is not a rule of the packet filter: policy routing, the devices, sysctls.
 
 has_ipv6() {
 	[ -e /proc/sys/net/ipv6 ]
@@ -22,10 +22,10 @@ families() {
 routing_wanted() {
 	{
 		for interface in $lan $wan; do echo "$interface"; done
-		echo postern0
+		[ $returns = no ] || echo postern0
 		[ "$own" = no ] || echo lo
 	} | sort -u | sed "s|\$| 0x1/0x1 $table|"
-	! device_is_there || echo "lo 0x30/0x31 $((table + 1))"
+	[ $returns = no ] || echo "lo 0x30/0x31 $((table + 1))"
 }
 
 # Those of that family that are there.
@@ -38,7 +38,7 @@ routing_found() {
 routing_up() {
 	for family in $(families); do
 		ip "$family" route replace local default dev lo table "$table" || return 1
-		! device_is_there || ip "$family" route replace default dev postern0 \
+		[ $returns = no ] || ip "$family" route replace default dev postern0 \
 			table $((table + 1)) || return 1
 		there=$(routing_found "$family")
 		routing_wanted | while read -r interface mark to; do
@@ -73,31 +73,61 @@ is_routed() {
 	done
 }
 
-# --- the device by which posternd's gate brings SYNs back
+# --- the pair of devices through which SYNs come back from behind FORWARD
+
+# One MAC address at both ends, so that no neighbour has to be asked for, and given, so that nobody
+# chooses another.
+mac=02:50:53:54:4e:00
 
 device_is_there() {
-	[ -e /sys/class/net/postern0/tun_flags ] || ip tuntap show 2>/dev/null | grep -q '^postern0:'
+	ip -d link show dev postern1 2>/dev/null | grep -q 'veth'
 }
 
-# Loose reverse path filtering takes an address, or it drops everything: 192.0.0.8 is IPv4's dummy
-# (RFC 7600). Without the kernel's TUN all goes well but asking the FORWARD rules of others.
+has_veth() {
+	device_is_there || {
+		ip link add dev postern_try type veth peer name postern_try1 && ip link del dev postern_try
+	} 2>/dev/null
+}
+
+# Whether this kernel can bring SYNs back. All goes well without, but asking the FORWARD rules of others.
+look_for_return() {
+	returns=no
+	! has_veth || ! has_copy || returns=yes
+}
+
+# Loose reverse path filtering takes an address, or it drops everything. IPv6 takes a route to what the
+# rules name as a neighbour.
 device_up() {
-	if ! device_is_there; then
-		user=$(setting gate.user postern-gate)
-		id "$user" >/dev/null 2>&1 || user=root
-		ip tuntap add dev postern0 mode tun user "$user" 2>/dev/null || {
-			say "warning: no device postern0 (has the kernel TUN?): the FORWARD rules of" \
-				"others are not asked about what is intercepted"
-			return 0
-		}
+	if [ $returns = no ]; then
+		say "warning: this kernel cannot bring back what went through FORWARD (has it veth, and" \
+			"$(copy_name)?): the FORWARD rules of others are not asked about what is intercepted"
+		device_down
+		return 0
 	fi
-	ip link set dev postern0 addrgenmode none 2>/dev/null || :
+	device_is_there || {
+		device_down
+		ip link add dev postern0 address $mac type veth peer name postern1 address $mac
+	} || return 1
+	for device in postern0 postern1; do
+		! has_ipv6 || sysctl -q -w "net.ipv6.conf.$device.disable_ipv6=0" || return 1
+		! has_ipv6 || ip link set dev $device addrgenmode none || return 1
+		ip link set dev $device arp off multicast off mtu 65535 up || return 1
+	done
 	sysctl -q -w net.ipv4.conf.postern0.rp_filter=2 || return 1
-	ip link set dev postern0 up && ip address replace 192.0.0.8/32 dev postern0 noprefixroute
+	ip address replace 192.0.0.8/32 dev postern0 noprefixroute || return 1
+	! has_ipv6 || ip -6 route replace 100::8/128 dev postern1
 }
 
+device_is_whole() {
+	for device in postern0 postern1; do
+		[ -n "$(ip link show dev $device up)" ] || return 1
+	done
+	! has_ipv6 || [ -n "$(ip -6 route show 100::8/128 dev postern1)" ]
+}
+
+# An older version's was a TUN device, without the other end.
 device_down() {
-	! device_is_there || ip link del dev postern0
+	! has_interface postern0 || ip link del dev postern0
 }
 
 # --- sysctls

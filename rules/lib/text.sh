@@ -25,6 +25,7 @@ uncomment() {
 parts() {
 	[ "$own" = no ] || echo own
 	[ -z "$(both_sides)" ] || echo redirect
+	[ $returns = no ] || echo return
 }
 
 # The interfaces that have clients and servers both.
@@ -53,6 +54,7 @@ nft_text() {
 		-e "s/^define lan = .*/define lan = { $(quoted "$lan") }/" \
 		-e "s/^define wan = .*/define wan = { $(quoted "$wan") }/" \
 		-e "s/ :8443 / :$port /"
+	[ $returns = no ] || if has_ipv6; then cat; else sed '/^table ip6/,$d'; fi <"$here/postern-return.nft"
 	echo "flush set inet postern closed"
 	[ "$on_failure" = open ] || echo "add element inet postern closed { 443 }"
 }
@@ -65,6 +67,31 @@ bridge_text() {
 
 bridge_address() {
 	ip link show dev "$bridge" | sed -n 's/.*link\/ether \([^ ]*\) .*/\1/p'
+}
+
+# Whether this kernel has nftables' dup, or TEE for iptables: by trying it. iptables only warns, when it
+# is not told to load it.
+has_copy() {
+	for family in $(families); do
+		case $family in
+		-4) inet=ip gateway=192.0.0.8 ;;
+		-6) inet=ip6 gateway=100::8 ;;
+		esac
+		if [ "$backend" = nftables ]; then
+			echo "add table $inet postern_try
+				add chain $inet postern_try try
+				add rule $inet postern_try try dup to $gateway device lo
+				delete table $inet postern_try" | nft -f - 2>/dev/null || return 1
+		else
+			said=$(printf '*mangle\n-A POSTROUTING -j TEE --gateway %s\nCOMMIT\n' $gateway |
+				"$(tool_of "$family" "$(variant)")-restore" --test -w -n 2>&1) || return 1
+			case $said in *TEE*) return 1 ;; esac
+		fi
+	done
+}
+
+copy_name() {
+	if [ "$backend" = nftables ]; then echo dup; else echo TEE; fi
 }
 
 # Whether this kernel has nftables' queue: by trying it.

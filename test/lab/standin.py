@@ -5,7 +5,6 @@ which posternd's gate would, and a listener takes what is diverted and relays it
 """
 
 import contextlib
-import fcntl
 import os
 import select
 import socket
@@ -18,7 +17,6 @@ PORT = 8443
 
 _TRANSPARENT = {socket.AF_INET: (socket.SOL_IP, 19), socket.AF_INET6: (socket.IPPROTO_IPV6, 75)}
 _TCP_REPAIR, _TCP_REPAIR_QUEUE, _TCP_QUEUE_SEQ, _SEND_QUEUE = 19, 20, 21, 2
-_TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x1, 0x1000
 
 
 class StandIn:
@@ -89,13 +87,17 @@ class StandIn:
 
     def _dial(self, client):
         server = self.namespace.socket(client.family)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, SERVER_MARK)
-        set_sequence(server)
-        if self.source == "client":
-            server.setsockopt(*_TRANSPARENT[client.family], 1)
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            server.bind(client.getpeername()[:2])
-        server.connect(client.getsockname()[:2])
+        try:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, SERVER_MARK)
+            set_sequence(server)
+            if self.source == "client":
+                server.setsockopt(*_TRANSPARENT[client.family], 1)
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                server.bind(client.getpeername()[:2])
+            server.connect(client.getsockname()[:2])
+        except OSError:
+            server.close()
+            raise
         return server
 
 
@@ -148,30 +150,6 @@ class Sets:
 
     def _nft(self, command):
         return self.namespace.run("nft", command).stdout
-
-
-class Returner:
-    """Brings SYNs back through postern0, as the gate does with what its queue took out of POSTROUTING."""
-
-    def __init__(self, namespace):
-        with namespace._entered():
-            self._device = os.open("/dev/net/tun", os.O_RDWR)
-            fcntl.ioctl(self._device, _TUNSETIFF, struct.pack("16sH22x", b"postern0", _IFF_TUN | _IFF_NO_PI))
-
-    def close(self):
-        os.close(self._device)
-
-    def bring(self, packet):
-        """The packet, an IP packet with TCP, as a network would deliver it: its checksum is right."""
-        is_ipv6 = packet[0] >> 4 == 6
-        at = 40 if is_ipv6 else 20
-        segment = packet[at:at + 16] + b"\0\0" + packet[at + 18:]
-        pseudo = packet[8:40] if is_ipv6 else packet[12:20]
-        words = pseudo + struct.pack("!II", len(segment), socket.IPPROTO_TCP) + segment
-        total = sum(struct.unpack(f"!{len(words) // 2}H", words))
-        while total >> 16:
-            total = (total & 0xFFFF) + (total >> 16)
-        os.write(self._device, packet[:at] + segment[:16] + struct.pack("!H", ~total & 0xFFFF) + segment[18:])
 
 
 class Sniffer:

@@ -5,7 +5,7 @@ import re
 import subprocess
 import unittest
 
-from case import LabTest, each_family
+from case import FAMILIES, LabTest, each_family
 from engine import CA, build
 from lab import RULES, wait_until
 
@@ -122,6 +122,20 @@ class Gate(LabTest):
             self.lab.appliance.run(self.tool(family), "-D", *rule)
         wait_until(lambda: self.engine.status()["forward_rules"], "asking FORWARD")
         self.assert_intercepted("plain.example", family)
+
+    def test_devices_go(self):
+        """Without both ends nothing can come back from behind FORWARD, so nothing is sent there."""
+        for end in ("postern0", "postern1"):
+            with self.subTest(end=end):
+                self.lab.appliance.run("ip", "link", "set", "dev", end, "down")
+                wait_until(lambda: not self.engine.status()["forward_rules"], "the gate to notice")
+                for family in FAMILIES:
+                    self.assert_intercepted("plain.example", family)
+                self.assertIn("FAIL  device", self.lab.appliance.run(RULES, "check", check=False).stdout)
+                self.lab.divert(*self.RULES)
+                wait_until(lambda: self.engine.status()["forward_rules"], "asking FORWARD")
+                for family in FAMILIES:
+                    self.assert_intercepted("plain.example", family)
 
     def test_status(self):
         command = (build() / "engine/cli/postern", "status", "--config", self.engine.configuration)

@@ -164,7 +164,9 @@ class Probes(unittest.TestCase):
 
     def test_rules(self):
         for tool, family in (("iptables", 4), ("ip6tables", 6)):
+            gateway = {4: "192.0.2.1", 6: "2001:db8::1"}[family]
             for ability, rule in (("tproxy", "-t mangle -A PREROUTING -p tcp -j TPROXY --on-port 1"),
+                    ("tee", f"-t mangle -A PREROUTING -j TEE --gateway {gateway}"),
                     ("queue", "-t raw -A PREROUTING -j NFQUEUE --queue-num 1 --queue-bypass"),
                     ("socket", "-t raw -A PREROUTING -m socket --restore-skmark")):
                 with self.subTest(ability=ability, family=family):
@@ -177,6 +179,9 @@ class Probes(unittest.TestCase):
             with self.subTest(ability=ability):
                 text = f"table inet {ability} {{ chain c {{ type filter hook prerouting priority 0; {rule}; }}; }}"
                 self.assert_answer(ability, self.loads("nft", "-f", "-", input=text))
+        for ability, family, gateway in (("nft-dup-4", "ip", "192.0.2.1"), ("nft-dup-6", "ip6", "2001:db8::1")):
+            text = f"table {family} t {{ chain c {{ type filter hook output priority 0; dup to {gateway}; }}; }}"
+            self.assert_answer(ability, self.loads("nft", "-f", "-", input=text))
         self.assert_answer("nft-flowtable", self.loads("nft", "-f", "-", input="table inet flow { flowtable f "
             "{ hook ingress priority 0; devices = { lo }; }; }"))
 
@@ -186,7 +191,7 @@ class Probes(unittest.TestCase):
             self.assert_answer(ability, self.loads("ipset", "create", ability, *kind.split()))
 
     def test_devices(self):
-        self.assert_answer("tun", self.loads("ip", "tuntap", "add", "dev", "tun9", "mode", "tun"))
+        self.assert_answer("veth", self.loads("ip", "link", "add", "veth8", "type", "veth", "peer", "name", "veth9"))
         self.assert_answer("nft-bridge", self.loads("nft", "add table bridge b"))
 
     def test_kernel_tls(self):
@@ -260,7 +265,7 @@ class Elsewhere(unittest.TestCase):
                 if tools:
                     self.assertEqual(report["answers"], whole["answers"])
                 else:
-                    self.assertEqual(report["answers"]["tun"], "tool")
+                    self.assertEqual(report["answers"]["veth"], "tool")
 
     def test_without_net_admin(self):
         report, code = check(before=("setpriv", "--bounding-set", "-net_admin"))

@@ -4,8 +4,10 @@
 import os
 import pathlib
 import pty
+import re
 import subprocess
 import unittest
+from unittest import mock
 
 from front import BACKENDS, FAMILIES, Peer, RulesTest
 from lab import REPOSITORY, RULES
@@ -92,6 +94,42 @@ class Loading(RulesTest):
                         self.assertIn("nothing was changed", done.stderr)
                     self.rules("down")
 
+    def lesser(self, tool, words, answer):
+        """A PATH where the tool gives that answer whenever it is told these words."""
+        folder = self.lab.folder / f"without-{tool}"
+        folder.mkdir()
+        real = self.appliance.run("sh", "-c", f"command -v {tool}").stdout.strip()
+        (folder / tool).write_text(f"""#!/bin/sh
+            text=$(mktemp)
+            case "$*" in *"-f -" | *-n) cat >"$text" ;; esac
+            case "$* $(cat "$text")" in *"{words}"*) {answer} ;; *) {real} "$@" <"$text" ;; esac
+            result=$?
+            rm "$text"
+            exit $result
+        """.replace("            ", ""))
+        (folder / tool).chmod(0o755)
+        return f"{folder}:{os.environ['PATH']}"
+
+    def test_kernel_cannot_bring_back(self):
+        """Then nothing goes through FORWARD; iptables itself just warns of a target that the kernel lacks."""
+        for backend, tool, words, answer in (("nft", "ip", "type veth", "false"), ("nftables", "nft", "dup to", "false"),
+                ("legacy", "ip6tables-legacy-restore", "--test", "echo Warning: Extension TEE is not supported >&2")):
+            path = self.lesser(tool, words, answer)
+            with self.subTest(tool=tool), self.unchanged(), mock.patch.dict(os.environ, PATH=path):
+                self.assertIn("the FORWARD rules of others are not asked", self.rules("up", "--backend", backend).stderr)
+                with self.front(backend) as sets:
+                    sets.add("forward_first")
+                    self.assertRegex(self.rules("check", check=False).stdout, "warn +device +no postern0")
+                    for family in FAMILIES:
+                        self.assert_fate(family, "intercepted")
+
+    def test_device_of_an_older_version(self):
+        self.appliance.run("ip", "tuntap", "add", "dev", "postern0", "mode", "tun")
+        self.rules("up")
+        self.assertIn("device postern0          yes", self.rules("status").stdout)
+        self.rules("down")
+        self.assertNotIn("postern0", "\n".join(self.everything()))
+
     def test_status(self):
         self.assertEqual(self.rules("status", check=False).returncode, 1)
         for backend in BACKENDS:
@@ -131,7 +169,10 @@ class Loading(RulesTest):
                 text = self.rules("print", "--backend", backend, "--lan", "lan0", "--lan", "lan1", "--own-traffic").stdout
                 self.assertIn("lan1", text)
                 if backend == "nftables":
+                    for command in re.findall(r"^#\t(ip link .*)$", text, re.M):
+                        self.appliance.run(*command.split())
                     self.appliance.run("nft", "-c", "-f", "-", input=text)
+                    self.appliance.run("ip", "link", "del", "postern0")
                     continue
                 self.appliance.run("ipset", "-exist", "restore", input=(REPOSITORY / "rules/postern.ipset").read_text())
                 for name in ("iptables", "ip6tables"):

@@ -40,6 +40,7 @@ class Bridge(FrontTest):
         for backend in BACKENDS:
             for source in ("appliance", "client"):
                 with self.front(backend, *OPTIONS, "--on-failure", "closed", source=source) as sets:
+                    sets.add("forward_first")
                     for family, host in HOSTS.items():
                         with self.subTest(backend=backend, source=source, family=family):
                             sets.add(f"intercept{family}", host)

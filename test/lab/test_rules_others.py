@@ -92,6 +92,16 @@ class Checking(RulesTest):
                 ("iptables -t mangle -A PREROUTING -i lan0 -s 10.0.1.9 -j CONNMARK --set-xmark 0x20/0x30", None),
                 ("iptables -t raw -A PREROUTING -m rpfilter --invert -j DROP", "rpfilter"),
                 ("iptables -A INPUT -j DROP", None),
+                ("iptables-legacy -A OUTPUT -o wan0 -j DROP", None),
+                ("iptables-legacy -A OUTPUT ! -o lo -j REJECT", "-o lo -j REJECT"),
+                ("iptables -t mangle -A OUTPUT -j MARK --set-mark 0x1", None),
+                ("iptables-legacy -t mangle -A OUTPUT -j MARK --set-mark 0x1", "--set-xmark 0x1"),
+                ("nft add table inet own; nft add chain inet own out {type route hook output priority 0;};"
+                    "nft add rule inet own out oifname != wan0 meta mark set 0x1", "meta mark set 0x"),
+                ("nft add table inet own; nft add chain inet own out {type filter hook output priority 0; policy drop;};"
+                    "nft add rule inet own out ct state established,related,new accept", "policy drop"),
+                ("nft add table inet own; nft add chain inet own out {type filter hook output priority 0; policy drop;};"
+                    "nft add rule inet own out oifname { lo, postern1 } accept", None),
                 ("ip rule add pref 50 from 10.0.1.0/24 lookup 7", "rule 50:"),
                 ("nft add table inet own; nft add chain inet own in {type filter hook input priority 0; policy drop;};"
                     "nft add rule inet own in meta mark and 0x1 == 0x1 accept", None),
@@ -113,7 +123,7 @@ class Checking(RulesTest):
             self.appliance.run(*([words[0], words[1]] if words[0] == "nft" else part.split()))
 
     def forget(self):
-        for tool in ("iptables-nft-restore", "ip6tables-legacy-restore"):
+        for tool in ("iptables-nft-restore", "iptables-legacy-restore", "ip6tables-legacy-restore"):
             self.load(NO_FILTER + "*raw\n-F\nCOMMIT\n", tool)
         self.appliance.run("sh", "-c", "nft delete table inet own; nft delete table ip own; ip rule del pref 100;"
             "ip rule del pref 50; ip -6 route flush table 101; true")

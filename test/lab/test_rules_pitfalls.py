@@ -143,6 +143,7 @@ class Pitfalls(FrontTest):
             for source in ("appliance", "client"):
                 for mode in ("open", "closed"):
                     with self.front(tool, "--on-failure", mode, source=source) as sets, self.loaded(tool, zones, undo):
+                        sets.add("forward_first")
                         for family in FAMILIES:
                             with self.subTest(tool=tool, where=where, source=source, mode=mode, family=family):
                                 with Talk(self.client, self.hosts[family]) as talk:
@@ -161,6 +162,7 @@ class Own(FrontTest):
         for backend in BACKENDS:
             for mode in ("open", "closed"):
                 with self.front(backend, "--own-traffic", "--on-failure", mode) as sets:
+                    sets.add("forward_first")
                     for family in FAMILIES:
                         with self.subTest(backend=backend, mode=mode, family=family):
                             self.assert_fate(family, "intercepted", namespace=self.appliance)
@@ -218,6 +220,7 @@ class Interfaces(FrontTest):
             for source in ("appliance", "client"):
                 with self.front(backend, "--lan", "lan0", "--lan", "wan0", "--wan", "lan0", "--wan", "wan0",
                         "--own-traffic", "--on-failure", "closed", source=source) as sets:
+                    sets.add("forward_first")
                     for family, there, back in ((4, self.hosts[4], "10.0.1.2"), (6, self.hosts[6], "fd00:1::2")):
                         sets.add(f"intercept{family}", back)
                         for namespace, address in ((self.client, there), (self.server, back)):

@@ -6,12 +6,14 @@ import socket
 import time
 import unittest
 
-from front import BACKENDS, FAMILIES, FrontTest, Talk, cells
+from front import BACKENDS, FAMILIES, PATIENCE, FrontTest, Talk, cells
 from lab import wait_until
-from standin import Returner, Sniffer
+from standin import Sniffer
 
 MODES = ("open", "closed")
 UNJUDGED = {"open": "forwarded", "closed": "dropped"}
+CLIENTS = {4: (socket.AF_INET, "10.0.1.2"), 6: (socket.AF_INET6, "fd00:1::2")}
+DISCARD = "100::8"
 
 
 class Connections(FrontTest):
@@ -133,23 +135,50 @@ class Connections(FrontTest):
 
 
 class Forward(FrontTest):
-    """Connections to be intercepted go through FORWARD first. The queue's part is played by the test."""
+    """Connections to be intercepted go through FORWARD first, and come back."""
 
     def test_forward_rules(self):
-        for backend, mode in ((backend, mode) for backend in ("nft", "legacy") for mode in MODES):
-            with self.front(backend, "--on-failure", mode) as sets:
+        """What they let through is intercepted, and only the engine speaks to the server."""
+        for backend in BACKENDS:
+            with self.front(backend, "--on-failure", "closed") as sets:
                 sets.add("forward_first")
-                for family, tool in zip(FAMILIES, (f"iptables-{backend}", f"ip6tables-{backend}")):
-                    with self.subTest(backend=backend, mode=mode, family=family):
-                        self.assert_fate(family, UNJUDGED[mode])  # nobody serves the queue
+                for family, tool in zip(FAMILIES, ("iptables", "ip6tables")):
+                    with self.subTest(backend=backend, family=family), \
+                            contextlib.closing(Sniffer(self.server, "eth0")) as sniffer, self.counted(tool) as count:
+                        self.assert_fate(family, "intercepted")
+                        self.assertEqual(count(), 1)
+                        client = socket.inet_pton(*CLIENTS[family])
+                        self.assertEqual([packet for _, port, packet in sniffer.packets(0.1)
+                            if port == 443 and client in packet[:40]], [])
                         rule = ("FORWARD", "-d", self.hosts[family], "-p", "tcp", "-j", "REJECT",
                             "--reject-with", "tcp-reset")
                         self.appliance.run(tool, "-A", *rule)
                         self.assert_fate(family, "refused")
                         self.appliance.run(tool, "-D", *rule)
 
-    def test_brought_back(self):
-        """Under strict reverse path filters too: the kernel's own, and a firewall's in IPv6."""
+    @contextlib.contextmanager
+    def counted(self, tool):
+        """How many SYNs have come through FORWARD."""
+        rule = ("FORWARD", "-p", "tcp", "--dport", "443", "--syn")
+        self.appliance.run(tool, "-I", *rule)
+        try:
+            yield lambda: int(self.appliance.run(tool, "-vxnL", "FORWARD", "1").stdout.split()[0])
+        finally:
+            self.appliance.run(tool, "-D", *rule)
+
+    def test_listener_dead(self):
+        """As if it had not made the detour."""
+        for backend, mode in (("nft", "open"), ("legacy", "closed"), ("nftables", "open"), ("nftables", "closed")):
+            with self.front(backend, "--on-failure", mode) as sets:
+                sets.add("forward_first")
+                self.standin.stop()
+                forwarded = backend == "nftables" and mode == "open"
+                for family in FAMILIES:
+                    with self.subTest(backend=backend, mode=mode, family=family):
+                        self.assert_fate(family, "forwarded" if forwarded else "dropped")
+
+    def test_strict_neighbours(self):
+        """Reverse path filters, the kernel's own, and a firewall's in IPv6; an OUTPUT that drops and marks."""
         self.appliance.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1")
         self.appliance.run("nft", "-f", "-", input="""table inet strict {
             chain strict {
@@ -159,24 +188,45 @@ class Forward(FrontTest):
         }""")
         self.addCleanup(self.appliance.run, "nft", "delete", "table", "inet", "strict")
         self.addCleanup(self.appliance.run, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0")
-        for cell in cells(("backend", BACKENDS), ("family", FAMILIES)):
-            with self.subTest(**cell), self.front(cell["backend"], "--on-failure", "closed") as sets, \
-                    contextlib.closing(Sniffer(self.appliance, "lan0")) as sniffer, \
-                    contextlib.closing(Returner(self.appliance)) as returner, \
-                    self.client.socket(socket.AF_INET if cell["family"] == 4 else socket.AF_INET6) as end:
+        for backend in BACKENDS:
+            with self.drops_output("legacy" if backend == "legacy" else "nft", backend != "nftables"), \
+                    self.front(backend, "--on-failure", "closed") as sets:
                 sets.add("forward_first")
-                if cell["backend"] == "nftables":
-                    sets.clear("armed")  # without the queue the SYN would not make the detour, but be intercepted
-                end.setblocking(False)
-                end.connect_ex((self.hosts[cell["family"]], 443))
-                syn = next(packet for _, port, packet in sniffer.packets(1) if port == 443)
-                end.settimeout(0.1)
-                with self.assertRaises(TimeoutError):
-                    end.recv(1)
-                returner.bring(syn)
-                end.settimeout(2)
-                self.assertTrue(end.recv(1))
-                self.assertTrue(self.standin.has(end))
+                for family in FAMILIES:
+                    with self.subTest(backend=backend, family=family):
+                        self.assert_fate(family, "intercepted")
+
+    def drops_output(self, tool, does):
+        return self.loaded(tool, """*filter
+:OUTPUT DROP [0:0]
+-A OUTPUT -m conntrack --ctstate NEW,ESTABLISHED,RELATED -j ACCEPT
+-6 -A OUTPUT -p icmpv6 -j ACCEPT
+COMMIT
+*mangle
+-A OUTPUT ! -o wan0 -j MARK --set-mark 0x1
+COMMIT
+""", "*filter\n:OUTPUT ACCEPT [0:0]\n-F OUTPUT\nCOMMIT\n*mangle\n-F OUTPUT\nCOMMIT\n") if does else contextlib.nullcontext()
+
+    def test_nothing_else_comes_back(self):
+        """What somebody sends by those devices, or to the address that their route has, ends there."""
+        for backend in ("legacy", "nftables"):
+            with self.front(backend, "--own-traffic", "--on-failure", "open") as sets:
+                sets.add("forward_first")
+                sets.add("intercept6", DISCARD)
+                for family, address in ((socket.AF_INET, self.hosts[4]), (socket.AF_INET6, DISCARD)):
+                    with self.subTest(backend=backend, to=address), self.appliance.socket(family) as end:
+                        end.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"postern1")
+                        end.settimeout(PATIENCE)
+                        with self.assertRaises(TimeoutError):
+                            end.connect((address, 443))
+                with self.subTest(backend=backend, client_to=DISCARD):
+                    before = len(self.standin.clients)
+                    with self.client.socket(socket.AF_INET6) as end:
+                        end.settimeout(1.5)  # the stand-in's own second SYN would be there
+                        end.connect((DISCARD, 443))
+                        with self.assertRaises(TimeoutError):
+                            end.recv(1)
+                    self.assertEqual(len(self.standin.clients), before + 1)
 
 
 class Quic(FrontTest):

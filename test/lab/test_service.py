@@ -43,10 +43,10 @@ BOOT = """
     for each in run tmp dev; do mount -t tmpfs tmpfs $each; done
     mount -t sysfs -o ro sysfs sys
     mount -t tmpfs tmpfs sys/fs/cgroup
-    mkdir sys/fs/cgroup/unified sys/fs/cgroup/systemd dev/net dev/pts dev/shm
+    mkdir sys/fs/cgroup/unified sys/fs/cgroup/systemd dev/pts dev/shm
     mount -t cgroup2 cgroup2 sys/fs/cgroup/unified
     mount -t cgroup -o none,name=systemd cgroup sys/fs/cgroup/systemd
-    for each in null zero full random urandom tty net/tun; do
+    for each in null zero full random urandom tty; do
         touch dev/$each
         mount --bind /dev/$each dev/$each
     done
