@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2016 # the backticks are Markdown's
 # Every test that doc/security.md names is there: `lab.FILE Class.test`, `unit.NAME`, `fuzz.NAME`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
