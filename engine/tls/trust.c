@@ -204,7 +204,11 @@ static int load(struct trust *trust, const char **ret_path)
 		*ret_path = trust->sources.own[i];
 		r = load_own(*ret_path, &trust->own[n]);
 		n += r == 0;
-		r = r == -ENOENT ? 0 : r; /* not yet, or not any more */
+		if (r == -EACCES) /* certgen, who can, refuses to forge what that CA made */
+			log_warning("%s: cannot be read, so servers under this CA of our own are "
+				    "refused late",
+				    *ret_path);
+		r = r == -ENOENT || r == -EACCES ? 0 : r; /* not yet there, or not any more */
 	}
 	if (r == 0 && trust->sources.crls) {
 		*ret_path = trust->sources.crls;

@@ -22,9 +22,11 @@ from pki import REAL_CA, Pki
 
 CA = "Service CA"
 UNITS = ("postern-rules.service", "postern.service")
-USERS = {"posternd-engine": "postern", "posternd-gate": "postern-gate", "postern-certgen": "postern-certgen"}
+USERS = {"posternd-engine": "postern", "posternd-fetch": "postern", "posternd-gate": "postern-gate",
+    "postern-certgen": "postern-certgen"}
 CAP_NET_ADMIN, CAP_NET_RAW = 1 << 12, 1 << 13
-CAPABILITIES = {"posternd-engine": CAP_NET_RAW, "posternd-gate": CAP_NET_ADMIN, "postern-certgen": 0}
+CAPABILITIES = {"posternd-engine": CAP_NET_RAW, "posternd-fetch": CAP_NET_RAW,
+    "posternd-gate": CAP_NET_ADMIN, "postern-certgen": 0}
 
 HOLD = """
     set -e
