@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conn/fate.h"
 #include "conn/late.h"
 #include "conn/learning.h"
 #include "conn/outcome.h"
@@ -33,7 +34,7 @@ static enum conn_state relay_failed(struct conn *c, bool is_client, enum session
 	snprintf(c->detail, sizeof(c->detail), "%s", session_error(session));
 	if (io == SESSION_RESET)
 		return conn_end(c, is_client ? END_CLIENT_RESET : END_SERVER_RESET);
-	return conn_end(c, is_client ? END_CLIENT_TLS_ERROR : END_SERVER_TLS_ERROR);
+	return is_client ? fate_refuse(c, END_CLIENT_TLS_ERROR) : conn_end(c, END_SERVER_TLS_ERROR);
 }
 
 static void note_first_end(struct conn *c, bool has_client_ended, bool has_server_ended)

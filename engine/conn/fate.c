@@ -100,6 +100,14 @@ enum conn_state fate_pass(struct conn *c, enum fate fate, enum reason reason)
 	return r < 0 ? fate_dial_failed(c, r) : CONN_PASSING;
 }
 
+/* The client was sent an alert, which must arrive before the end does. */
+enum conn_state fate_refuse(struct conn *c, enum end end)
+{
+	(void)shutdown(c->client.fd, SHUT_WR);
+	c->end = end;
+	return CONN_REFUSING;
+}
+
 /* A TLS client is told why by a fatal alert, which may precede the ServerHello. */
 enum conn_state fate_block(struct conn *c, enum reason reason, enum alert alert)
 {
@@ -109,14 +117,23 @@ enum conn_state fate_block(struct conn *c, enum reason reason, enum alert alert)
 	fate_drop_server(c);
 	if (c->is_tls)
 		alert_send(&c->client, alert);
-	(void)shutdown(c->client.fd, SHUT_WR);
-	return CONN_REFUSING;
+	return fate_refuse(c, END_REFUSED);
+}
+
+/* What the client is told when nothing was asked of its server yet, or nothing better is known. */
+static enum alert alert_of(const struct conn *c, enum reason reason)
+{
+	if (reason == REASON_HELLO_MALFORMED || reason == REASON_HELLO_SHORT)
+		return ALERT_DECODE_ERROR;
+	if (reason == REASON_CLIENT_UNSUPPORTED && hello_version_max(c->hello) < 0x0303)
+		return ALERT_PROTOCOL_VERSION;
+	return ALERT_HANDSHAKE_FAILURE;
 }
 
 enum conn_state fate_pass_or_block(struct conn *c, enum action action, enum reason reason)
 {
 	return action == ACTION_PASS ? fate_pass(c, FATE_PASS, reason)
-				     : fate_block(c, reason, ALERT_HANDSHAKE_FAILURE);
+				     : fate_block(c, reason, alert_of(c, reason));
 }
 
 /* The engine itself failed, and nothing was sent to the client yet: as the owner chose. */

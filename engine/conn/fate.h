@@ -19,6 +19,8 @@ enum conn_state fate_end(struct conn *c, enum reason reason, enum end end);
 enum conn_state fate_pass(struct conn *c, enum fate fate, enum reason reason);
 enum conn_state fate_block(struct conn *c, enum reason reason, enum alert alert);
 enum conn_state fate_pass_or_block(struct conn *c, enum action action, enum reason reason);
+/* After an alert that the client is to hear: its end is awaited, up to timeouts.refuse. */
+enum conn_state fate_refuse(struct conn *c, enum end end);
 /* The engine itself failed: as on_failure says. */
 enum conn_state fate_fail(struct conn *c, enum reason reason);
 

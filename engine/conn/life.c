@@ -257,9 +257,9 @@ static enum conn_state greet_client(struct conn *c)
 	case DOWNSTREAM_RESET:
 		return conn_end(c, END_CLIENT_RESET);
 	case DOWNSTREAM_TLS_ERROR:
-		return conn_end(c, END_CLIENT_TLS_ERROR);
+		break;
 	}
-	return conn_end(c, END_CLIENT_TLS_ERROR);
+	return fate_refuse(c, END_CLIENT_TLS_ERROR);
 }
 
 static enum conn_state greeting_late(struct conn *c)
@@ -310,12 +310,13 @@ static enum conn_state await_client_end(struct conn *c)
 	do {
 		n = sock_recv(&c->client, c->worker->scratch, sizeof(c->worker->scratch));
 	} while (n > 0);
-	return n == -EAGAIN ? CONN_REFUSING : conn_end(c, END_REFUSED);
+	return n == -EAGAIN ? CONN_REFUSING : CONN_CLOSED;
 }
 
 static enum conn_state refused(struct conn *c)
 {
-	return conn_end(c, END_REFUSED);
+	(void)c; /* its end is known */
+	return CONN_CLOSED;
 }
 
 static enum conn_state server_never_came(struct conn *c)

@@ -227,8 +227,9 @@ static enum session_io take_alert(struct channel *channel, const uint8_t *bytes,
 {
 	bool is_13 = channel->its.version > TLS1_2;
 
-	if (n != 2)
-		return fail(channel, DECODE_ERROR, "an alert of another size");
+	if (n != 2) /* RFC 8446 section 5.1 has a name for the empty one */
+		return fail(channel, n == 0 ? UNEXPECTED_MESSAGE : DECODE_ERROR,
+			    "an alert of another size");
 	if (bytes[1] == CLOSE_NOTIFY) {
 		channel->is_closed = true;
 		return SESSION_CLOSED;

@@ -16,14 +16,22 @@ enum {
 };
 
 /*
+ * Called when the hello is read, and nothing is answered yet.
+ *
  * A client that resumes a session of the real server may send 0-RTT data under a key that is not
  * ours. RFC 8446 section 4.2.10 lets a server skip it; mbedTLS does so only up to the limit of the
- * session, which for a ticket it does not know is zero. Here, before anything is read, is the one
- * place to raise it.
+ * session, which for a ticket it does not know is zero. This is the one place to raise it.
+ *
+ * And only now may the library know that we would speak TLS 1.3: it could not read every hello
+ * otherwise.
  */
-static int allow_early_data_to_be_skipped(mbedtls_ssl_context *ssl)
+static int hello_is_read(mbedtls_ssl_context *ssl)
 {
+	struct session *session = ssl->p_bio;
+
 	ssl->session_negotiate->max_early_data_size = EARLY_DATA_MAX;
+	if (session->mbed->marks_random)
+		mbedtls_ssl_conf_max_tls_version(&session->mbed->conf, MBEDTLS_SSL_VERSION_TLS1_3);
 	return 0;
 }
 
@@ -129,7 +137,13 @@ static int configure(struct session *session, const struct downstream_offer *off
 
 	mbedtls_ssl_conf_min_tls_version(conf, version);
 	mbedtls_ssl_conf_max_tls_version(conf, version);
-	mbedtls_ssl_conf_cert_cb(conf, allow_early_data_to_be_skipped);
+	mbedtls_ssl_conf_cert_cb(conf, hello_is_read);
+	/*
+	 * A hello that offers no TLS 1.3 may have lost it on its way here; by our mark in the
+	 * random the client knows (RFC 8446 section 4.1.3). Where it does offer it, it is the
+	 * server that has no more, and the mark would be an untruth.
+	 */
+	session->mbed->marks_random = hello_version_max(offer->hello) < MBEDTLS_SSL_VERSION_TLS1_3;
 	offer_suites(session, offer);
 	offer_groups_and_signatures(session, &offer->limits);
 	give_tickets(session, offer);

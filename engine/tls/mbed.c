@@ -19,11 +19,13 @@
  * TLS 1.3 it sends a CertificateRequest, which the library takes for an unexpected message.
  *
  * Private members used, of mbedtls_ssl_context: state, tls_version, in_msg, in_msgtype, in_hslen,
- * in_buf, in_hdr, in_left, in_offt, in_ctr, out_buf, out_msg, out_left, cur_out_ctr,
- * p_bio, session_negotiate; of mbedtls_ssl_session: peer_cert, ciphersuite.
+ * in_buf, in_hdr, in_left, in_offt, in_ctr, out_buf, out_msg, out_left, cur_out_ctr, p_bio,
+ * session_negotiate, transform_out, transform_application; of mbedtls_ssl_session: peer_cert,
+ * ciphersuite.
  */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include "tls/mbed.h"
+#include "tls/mbed_alert.h"
 
 #include <errno.h>
 #include <mbedtls/error.h>
@@ -175,6 +177,7 @@ static int transmit(void *context, const unsigned char *bytes, size_t n)
 		session->is_request_seen = session->is_request_late = true;
 		return MBEDTLS_ERR_NET_SEND_FAILED;
 	}
+	mbed_alert_note(session, bytes);
 	if (is_over(session) && !out)
 		return send_some(session, bytes, n);
 	if (!out)
@@ -519,11 +522,14 @@ enum mbed_step mbed_step(struct session *session)
 		session->is_resumed = !session->has_certificate;
 		return MBED_STEP_OVER;
 	}
+	mbed_alert_prepare(session);
 	r = mbedtls_ssl_handshake_step(&session->mbed->ssl);
 	if (r == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return MBED_STEP_WAIT;
-	if (r != 0 && r != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+	if (r != 0 && r != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+		mbed_alert_tell(session, r);
 		return step_failed(session, state, r);
+	}
 	note_group(session, state);
 	if (state == MBEDTLS_SSL_SERVER_CERTIFICATE)
 		session->has_certificate = true;

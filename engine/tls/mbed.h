@@ -61,6 +61,8 @@ struct mbed {
 	bool is_at_end;     /* the peer's FIN was seen */
 	bool is_closed;     /* the peer's close_notify was seen */
 	bool is_notified;   /* ours was sent, or is buffered */
+	bool has_alerted;   /* the library has, in this call */
+	bool marks_random;  /* as a server of TLS 1.3 that speaks 1.2 */
 	uint64_t received;  /* bytes, in all */
 	struct buffer *out; /* written in the handshake, to be sent; NULL: nothing */
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tls/mbed.h"
+#include "tls/mbed_alert.h"
 
 /* RFC 8446 section 4.6.2; in hand, or its first piece when it cannot fit. */
 static bool is_late_request(const struct session *session, int error)
@@ -83,12 +84,18 @@ enum session_io mbed_read(struct session *session, uint8_t *bytes, size_t n, siz
 	if (session->mbed->is_closed)
 		return await_fin(session);
 	session->mbed->is_reading = true;
+	mbed_alert_prepare(session);
 	do {
 		r = mbedtls_ssl_read(&session->mbed->ssl, bytes, n);
 	} while (r == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET);
 	session->mbed->is_reading = false;
-	if (r <= 0)
-		return io_failed(session, r);
+	if (r <= 0) {
+		enum session_io io = io_failed(session, r);
+
+		if (io == SESSION_ERROR)
+			mbed_alert_tell(session, r);
+		return io;
+	}
 	*ret_n = (size_t)r;
 	return SESSION_OK;
 }

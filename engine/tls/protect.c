@@ -371,7 +371,7 @@ static enum protect_result strip(uint8_t *out, size_t n, uint8_t *ret_type, size
 		return PROTECT_BROKEN;
 	*ret_type = out[n - 1];
 	*ret_n = n - 1;
-	return n - 1 > PROTECT_CONTENT_MAX ? PROTECT_TOO_BIG : PROTECT_OPENED;
+	return PROTECT_OPENED;
 }
 
 enum protect_result protect_open(struct protect *protect, const uint8_t *bytes, size_t n,
@@ -396,8 +396,9 @@ enum protect_result protect_open(struct protect *protect, const uint8_t *bytes, 
 	if (!decrypt(protect, nonce, additional, n_additional, content, n_content, out))
 		return PROTECT_FORGED;
 	count(protect);
-	if (protect->version == TLS1_3)
-		return strip(out, n_content, ret_type, ret_n);
+	if (protect->version == TLS1_3) /* RFC 8446 section 5.4: padding counts, and the type */
+		return n_content > PROTECT_CONTENT_MAX + 1 ? PROTECT_TOO_BIG
+							   : strip(out, n_content, ret_type, ret_n);
 	*ret_type = bytes[0];
 	*ret_n = n_content;
 	return n_content > PROTECT_CONTENT_MAX ? PROTECT_TOO_BIG : PROTECT_OPENED;

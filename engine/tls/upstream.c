@@ -35,6 +35,21 @@ static void offer_codes(const struct hello_list *offered, const struct codepoint
 	ret_codes[allowed->n] = 0;
 }
 
+/* Without TLS 1.3 in the offer the library leaves PSS out, and fails if nothing is left. */
+static struct codepoints signatures_of(const struct hello *hello, const struct tls_limits *limits)
+{
+	bool has_13 = hello_version_max(hello) >= MBEDTLS_SSL_VERSION_TLS1_3;
+	struct codepoints kept = { 0 };
+
+	for (unsigned i = 0; i < limits->signature_algorithms->n; i++) {
+		uint16_t algorithm = limits->signature_algorithms->at[i];
+
+		if (has_13 || algorithm >> 8 != 0x08 /* rsa_pss_... */)
+			kept.at[kept.n++] = algorithm;
+	}
+	return kept;
+}
+
 static bool is_tls13_suite(int suite)
 {
 	return suite >> 8 == 0x13;
@@ -68,6 +83,7 @@ static unsigned common_suites(const struct hello *hello, const struct tls_limits
 
 bool upstream_is_possible(const struct hello *hello, const struct tls_limits *limits)
 {
+	struct codepoints signatures = signatures_of(hello, limits);
 	int suites[MBED_SUITES_MAX + 1];
 	uint16_t codes[HELLO_LIST_MAX + 1];
 
@@ -75,8 +91,7 @@ bool upstream_is_possible(const struct hello *hello, const struct tls_limits *li
 	       common_suites(hello, limits, suites) > 0 &&
 	       (hello->groups.n == 0 || common_codes(&hello->groups, limits->groups, codes) > 0) &&
 	       (hello->signature_algorithms.n == 0 ||
-		common_codes(&hello->signature_algorithms, limits->signature_algorithms, codes) >
-			0);
+		common_codes(&hello->signature_algorithms, &signatures, codes) > 0);
 }
 
 /* Names that C strings cannot hold are left out; what remains is the client's own list. */
@@ -116,6 +131,7 @@ static void offer(struct session *session, const struct hello *hello,
 		  const struct tls_limits *limits)
 {
 	mbedtls_ssl_config *conf = &session->mbed->conf;
+	struct codepoints signatures = signatures_of(hello, limits);
 
 	offer_versions(session, hello, limits);
 	session->has_post_handshake_auth = hello->has_post_handshake_auth;
@@ -124,8 +140,7 @@ static void offer(struct session *session, const struct hello *hello,
 	mbedtls_ssl_conf_ciphersuites(conf, session->mbed->suites);
 	offer_codes(&hello->groups, limits->groups, session->mbed->groups);
 	mbedtls_ssl_conf_groups(conf, session->mbed->groups);
-	offer_codes(&hello->signature_algorithms, limits->signature_algorithms,
-		    session->mbed->signature_algorithms);
+	offer_codes(&hello->signature_algorithms, &signatures, session->mbed->signature_algorithms);
 	mbedtls_ssl_conf_sig_algs(conf, session->mbed->signature_algorithms);
 	mbedtls_ssl_conf_dhm_min_bitlen(conf, DH_BITS_MIN);
 	/* A resumed handshake would hide what the server asks; see upstream_keep(). */

@@ -24,7 +24,7 @@ declare -A may=(
 
 # header (a pattern): the only files (patterns) that may include it
 libraries=(
-	'mbedtls/.*|psa/.*'  'engine/crypto/.*|engine/tls/(leaf\.c|mbed\.[ch]|mbed_io\.c|protect\.c|tickets\.c|label\.[ch]|binding\.[ch]|resumption\.c|resumption_mbed\.h|upstream\.c|downstream\.c|quic_keys\.c)'
+	'mbedtls/.*|psa/.*'  'engine/crypto/.*|engine/tls/(leaf\.c|mbed\.[ch]|mbed_(alert|io)\.c|protect\.c|tickets\.c|label\.[ch]|binding\.[ch]|resumption\.c|resumption_mbed\.h|upstream\.c|downstream\.c|quic_keys\.c)'
 	'openssl/.*'         '(engine/crypto|engine/tls|certgen)/.*'
 	'libp11\.h'          'certgen/ca_token\.c'
 	'seccomp\.h'         'certgen/filter\.c'

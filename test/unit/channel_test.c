@@ -239,7 +239,7 @@ static int teardown_channel(void **state)
 
 static void say(uint8_t type, const void *bytes, size_t n)
 {
-	static uint8_t record[PROTECT_CONTENT_MAX + PROTECT_OVERHEAD_MAX];
+	static uint8_t record[PROTECT_CONTENT_MAX + 1 + PROTECT_OVERHEAD_MAX];
 	size_t length = protect_seal(server, type, bytes, n, record);
 
 	assert_true(length > 0);
@@ -360,7 +360,7 @@ static void test_broken(void **state)
 {
 	static const char header[][5] = { "\x17\3\3\x41\x01", "\x17\3\3\0\x10", "\x17\2\3\0\x20",
 					  "\x47\x45\x54\x20\x2f" };
-	static uint8_t zeros[40];
+	static uint8_t zeros[40], padded[PROTECT_CONTENT_MAX + 1] = { 'x', 23 };
 
 	for (unsigned i = 0; i < sizeof(header) / sizeof(header[0]); i++) {
 		make_channel(0x0304, true, false);
@@ -374,6 +374,12 @@ static void test_broken(void **state)
 	}
 	make_channel(0x0304, true, false); /* nothing but padding: no type */
 	say(0, zeros, sizeof(zeros));
+	assert_int_equal(hear(), SESSION_ERROR);
+	teardown_channel(state);
+	make_channel(0x0304, true, false); /* as much padding as can be, and one byte more */
+	say(0, padded, PROTECT_CONTENT_MAX);
+	assert_int_equal(hear(), SESSION_OK);
+	say(0, padded, PROTECT_CONTENT_MAX + 1);
 	assert_int_equal(hear(), SESSION_ERROR);
 }
 

@@ -2,6 +2,8 @@
 /* Our handshake with clients, which are OpenSSL's here, and a session's life after it. */
 #include "test/unit/cmocka_all.h"
 
+#include <openssl/err.h>
+
 #include "test/unit/handshake.h"
 #include "tls/downstream.h"
 
@@ -323,6 +325,97 @@ static void test_gone_client(void **state)
 	}
 }
 
+/* --- what only a client that breaks TLS, or a wire that was tampered with, gets to see --- */
+
+/* Of what the client has received: the first record of that type, with its header. */
+static const uint8_t *received_record(uint8_t type, uint8_t *bytes, size_t size)
+{
+	ssize_t n;
+
+	socks_await(h.peer_fd);
+	n = recv(h.peer_fd, bytes, size, 0);
+	for (ssize_t at = 0; at + 7 <= n; at += 5 + (bytes[at + 3] << 8 | bytes[at + 4]))
+		if (bytes[at] == type)
+			return bytes + at;
+	return NULL;
+}
+
+/* RFC 8446 section 4.1.3. */
+static void test_downgrade_mark(void **state)
+{
+	static const struct {
+		int max;
+		bool is_marked;
+	} rows[] = { { TLS1_2_VERSION, true }, { TLS1_3_VERSION, false } };
+	static const uint8_t mark[] = { 'D', 'O', 'W', 'N', 'G', 'R', 'D', 1 };
+	uint8_t random[32];
+
+	(void)state;
+	for (unsigned i = 0; i < N_OF(rows); i++) {
+		connect_client(TLS1_2_VERSION);
+		SSL_CTX_set_max_proto_version(h.context, rows[i].max);
+		begin_client();
+		greet(TLS1_2_VERSION, 0, NULL);
+		assert_int_equal(run(), DOWNSTREAM_READY);
+		assert_int_equal(SSL_version(h.peer), TLS1_2_VERSION);
+		SSL_get_server_random(h.peer, random, sizeof(random));
+		assert_int_equal(memcmp(random + 24, mark, sizeof(mark)) == 0, rows[i].is_marked);
+		teardown(NULL);
+	}
+}
+
+/* A share that is no point of the curve: an alert, though the library has none for it. */
+static void test_bad_share(void **state)
+{
+	static const uint8_t exchange[] = { 22, 3, 3, 0, 7, 16, 0, 0, 3, 2, 4, 1 };
+	uint8_t bytes[16384];
+	const uint8_t *alert;
+
+	(void)state;
+	connect_client(TLS1_2_VERSION);
+	SSL_CTX_set1_groups_list(h.context, "P-256");
+	begin_client();
+	greet(TLS1_2_VERSION, 0, NULL);
+	socks_raise(&h.sock);
+	assert_int_equal(downstream_handshake(session), DOWNSTREAM_WAIT);
+	assert_non_null(received_record(22, bytes, sizeof(bytes)));
+	assert_int_equal(send(h.peer_fd, exchange, sizeof(exchange), 0), sizeof(exchange));
+	assert_int_equal(run(), DOWNSTREAM_TLS_ERROR);
+	alert = received_record(21, bytes, sizeof(bytes));
+	assert_non_null(alert);
+	assert_int_equal(alert[5], 2);
+	assert_true(alert[6] == 47 || alert[6] == 50); /* illegal_parameter, decode_error */
+}
+
+/* The alert for a bad Finished of TLS 1.3 comes under a key that the client still has. */
+static void test_bad_finished(void **state)
+{
+	BIO *out = BIO_new(BIO_s_mem());
+	uint8_t bytes[4096];
+	int n;
+
+	(void)state;
+	connect_client(TLS1_3_VERSION);
+	begin_client();
+	greet(TLS1_3_VERSION, 0x1301, NULL);
+	socks_raise(&h.sock);
+	assert_int_equal(downstream_handshake(session), DOWNSTREAM_WAIT);
+	socks_await(h.peer_fd);
+	SSL_set0_wbio(h.peer, out);
+	assert_int_equal(SSL_do_handshake(h.peer), 1); /* its own side is done */
+	n = BIO_read(out, bytes, sizeof(bytes));
+	assert_in_range(n, 30, 200);
+	bytes[n - 1] ^= 1;
+	assert_int_equal(send(h.peer_fd, bytes, (size_t)n, 0), n);
+	socks_await(h.sock.fd);
+	socks_raise(&h.sock);
+	assert_int_equal(run(), DOWNSTREAM_TLS_ERROR);
+	socks_await(h.peer_fd);
+	ERR_clear_error();
+	assert_true(SSL_read(h.peer, bytes, sizeof(bytes)) <= 0);
+	assert_int_equal(ERR_GET_REASON(ERR_get_error()), SSL_R_SSLV3_ALERT_BAD_RECORD_MAC);
+}
+
 /* --- a session's life --- */
 
 static void be_ready(int version)
@@ -510,10 +603,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
-		TEST(test_ready),      TEST(test_not_stronger),    TEST(test_rsa_suites),
-		TEST(test_early_data), TEST(test_refusing_client), TEST(test_gone_client),
-		TEST(test_read),       TEST(test_write),           TEST(test_close_notify),
-		TEST(test_ends),
+		TEST(test_ready),        TEST(test_not_stronger),    TEST(test_rsa_suites),
+		TEST(test_early_data),   TEST(test_refusing_client), TEST(test_gone_client),
+		TEST(test_read),         TEST(test_write),           TEST(test_close_notify),
+		TEST(test_ends),         TEST(test_downgrade_mark),  TEST(test_bad_share),
+		TEST(test_bad_finished),
 #undef TEST
 	};
 
