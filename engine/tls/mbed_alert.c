@@ -12,7 +12,7 @@
 #include "tls/alert.h"
 #include "tls/mbed.h"
 
-/* Under a key, all that a step which fails has written is an alert; in the clear the record says. */
+/* Under a key a failing step wrote an alert or nothing; in the clear the record says which. */
 void mbed_alert_note(struct session *session, const uint8_t *bytes)
 {
 	if (session->mbed->ssl.transform_out || bytes[0] == MBEDTLS_SSL_MSG_ALERT)

@@ -82,7 +82,7 @@ class Nginx:
     def start(self):
         path = self.lab.folder / "nginx.conf"
         path.write_text(self.CONFIGURATION.format(folder=self.lab.folder, sites="\n".join(self.sites)))
-        _start(self.lab, "nginx", self.endpoints, "nginx", "-c", path, "-e", self.lab.folder / "nginx.log")
+        start(self.lab, "nginx", self.endpoints, "nginx", "-c", path, "-e", self.lab.folder / "nginx.log")
 
 
 class Apache:
@@ -139,13 +139,13 @@ class Apache:
         path.write_text(self.CONFIGURATION.format(
             folder=self.lab.folder, sites="\n".join(self.sites), modules="\n".join(
                 f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in self.MODULES)))
-        _start(self.lab, "apache", self.endpoints, "apache2", "-DFOREGROUND", "-f", path)
+        start(self.lab, "apache", self.endpoints, "apache2", "-DFOREGROUND", "-f", path)
 
 
 def openssl_server(lab, name, certificate, *options):
     """openssl s_server: one process for each family."""
     for address in lab.add_host(name):
-        _start(lab, f"s_server-{name}", [endpoint(address)], "openssl", "s_server", "-www", "-accept", endpoint(address),
+        start(lab, f"s_server-{name}", [endpoint(address)], "openssl", "s_server", "-www", "-accept", endpoint(address),
             "-cert", certificate.certificate, "-cert_chain", certificate.chain, "-key", certificate.key, *options)
 
 
@@ -155,7 +155,7 @@ def gnutls_server(lab, name, certificate, *options):
     for command, address in zip(("iptables", "ip6tables"), lab.add_host(name)):
         lab.server.run(command, "-t", "nat", "-A", "PREROUTING", "-d", address, "-p", "tcp", "--dport", "443",
             "-j", "DNAT", "--to-destination", endpoint(address, port))
-    _start(lab, f"gnutls-serv-{name}", [f"0.0.0.0:{port}", f"[::]:{port}"], "gnutls-serv", "--http", "--port", port,
+    start(lab, f"gnutls-serv-{name}", [f"0.0.0.0:{port}", f"[::]:{port}"], "gnutls-serv", "--http", "--port", port,
         "--x509certfile", certificate.chain, "--x509keyfile", certificate.key, *options)
 
 
@@ -198,7 +198,7 @@ def tls_context(certificate, alpn=()):
     return context
 
 
-def _start(lab, log, endpoints, *command):
+def start(lab, log, endpoints, *command):
     """Starts a server and waits until it listens to all its endpoints."""
     path = lab.folder / f"{log}.output"
     with path.open("ab") as output:
