@@ -48,10 +48,10 @@ def merged(settings, changes):
 
 
 class Engine:
-    def __init__(self, lab, pki, changes=None):
-        """Makes the configuration and the CA; start() does the rest."""
+    def __init__(self, lab, pki, changes=None, name="engine"):
+        """Makes the configuration and the CA; start() does the rest. `name`: of its folder."""
         self.lab = lab
-        self.folder = lab.folder / "engine"
+        self.folder = lab.folder / name
         self.folder.mkdir()
         shutil.chown(self.folder, "nobody")  # the engine's user: it writes the log
         self.log = self.folder / "connections.json"
