@@ -196,34 +196,6 @@ static void test_ready(void **state)
 	check_ready(TLS1_2_VERSION, "RSA+SHA256", LEAF_KEY_RSA);
 }
 
-/* The client is not shown more than the server gave, and learns the best of that. */
-static void test_not_stronger(void **state)
-{
-	static const struct {
-		uint16_t chosen;
-		const char *shown; /* of OpenSSL's default list, by its preference */
-	} all[] = {
-		{ 0xc02b, "ECDHE-ECDSA-AES128-GCM-SHA256" },
-		{ 0xc02f, "ECDHE-ECDSA-AES128-GCM-SHA256" },
-		{ 0xc030, "ECDHE-ECDSA-AES256-GCM-SHA384" },
-		{ 0xc027, "ECDHE-ECDSA-AES128-SHA256" },
-		{ 0xc013, "ECDHE-ECDSA-AES128-SHA" },
-		{ 0x009c, "AES128-GCM-SHA256" }, /* no forward secrecy */
-		{ 0x002f, "AES128-SHA" },
-	};
-
-	(void)state;
-	for (unsigned i = 0; i < N_OF(all); i++) {
-		connect_client(TLS1_2_VERSION);
-		SSL_CTX_set_cipher_list(h.context, "ALL:@SECLEVEL=0");
-		begin_client();
-		greet(TLS1_2_VERSION, all[i].chosen, NULL);
-		assert_int_equal(run(), DOWNSTREAM_READY);
-		assert_string_equal(SSL_get_cipher_name(h.peer), all[i].shown);
-		teardown(NULL);
-	}
-}
-
 /* In TLS 1.2 the suites say which key a client can verify. */
 static void test_rsa_suites(void **state)
 {
@@ -355,7 +327,7 @@ static void test_downgrade_mark(void **state)
 		connect_client(TLS1_2_VERSION);
 		SSL_CTX_set_max_proto_version(h.context, rows[i].max);
 		begin_client();
-		greet(TLS1_2_VERSION, 0, NULL);
+		greet(TLS1_2_VERSION, STRONGEST, NULL);
 		assert_int_equal(run(), DOWNSTREAM_READY);
 		assert_int_equal(SSL_version(h.peer), TLS1_2_VERSION);
 		SSL_get_server_random(h.peer, random, sizeof(random));
@@ -375,7 +347,7 @@ static void test_bad_share(void **state)
 	connect_client(TLS1_2_VERSION);
 	SSL_CTX_set1_groups_list(h.context, "P-256");
 	begin_client();
-	greet(TLS1_2_VERSION, 0, NULL);
+	greet(TLS1_2_VERSION, STRONGEST, NULL);
 	socks_raise(&h.sock);
 	assert_int_equal(downstream_handshake(session), DOWNSTREAM_WAIT);
 	assert_non_null(received_record(22, bytes, sizeof(bytes)));
@@ -603,11 +575,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
-		TEST(test_ready),        TEST(test_not_stronger),    TEST(test_rsa_suites),
-		TEST(test_early_data),   TEST(test_refusing_client), TEST(test_gone_client),
-		TEST(test_read),         TEST(test_write),           TEST(test_close_notify),
-		TEST(test_ends),         TEST(test_downgrade_mark),  TEST(test_bad_share),
-		TEST(test_bad_finished),
+		TEST(test_ready),           TEST(test_rsa_suites),   TEST(test_early_data),
+		TEST(test_refusing_client), TEST(test_gone_client),  TEST(test_read),
+		TEST(test_write),           TEST(test_close_notify), TEST(test_ends),
+		TEST(test_downgrade_mark),  TEST(test_bad_share),    TEST(test_bad_finished),
 #undef TEST
 	};
 
