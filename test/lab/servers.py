@@ -161,7 +161,7 @@ def gnutls_server(lab, name, certificate, *options):
 
 def ocsp_responder(lab, port, pki, issuer, signer):
     """What openssl ca knows now of the issuer's certificates."""
-    _start(lab, f"ocsp-{port}", [f"*:{port}"], "openssl", "ocsp", "-index", pki.folder / "index", "-port", port,
+    start(lab, f"ocsp-{port}", [f"*:{port}"], "openssl", "ocsp", "-index", pki.folder / "index", "-port", port,
         "-CA", issuer.certificate, "-rsigner", signer.certificate, "-rkey", signer.key, "-ndays", "1")
 
 

@@ -7,7 +7,7 @@ import servers
 import wire
 from case import LabTest, each_family
 from engine import UNTRUSTED_CA
-from pki import REAL_CA, openssl
+from pki import REAL_CA
 
 BAD = {  # host: reason, alert that the client gets
     "expired.example": ("certificate_expired", wire.CERTIFICATE_EXPIRED),
@@ -23,7 +23,6 @@ UNSUPPORTED = {  # host: reason, options that make curl able to speak to it
     "pss.example": ("server_refused_offer", ()),
     "large.example": ("server_message_too_large", ()),
     "critical.example": ("server_certificate_unsupported", ("--insecure",)),
-    "dh.example": ("server_tls_error", ("--ciphers", "DHE:@SECLEVEL=0", "--tls-max", "1.2")),
     "legacy.example": ("server_legacy_tls", ("--tlsv1.1", "--ciphers", "DEFAULT@SECLEVEL=0")),
 }
 
@@ -46,10 +45,6 @@ class Verify(LabTest):
                 ("critical.example", make("critical.example", extensions=["1.2.3.4=critical,ASN1:UTF8:x"]))):
             cls.nginx.site(host, certificate=certificate)
         cls.nginx.site("nameless.example", certificate=cls.pki.issue("Nameless", cls.pki.unknown))
-        dh = cls.lab.folder / "dh1024.pem"
-        openssl("dhparam", "-dsaparam", "-out", dh, "1024")
-        cls.nginx.site("dh.example", f"ssl_dhparam {dh};", "ssl_ciphers DHE:@SECLEVEL=0;", "ssl_protocols TLSv1.2;",
-            certificate=make("dh.example", key="rsa"))
         servers.openssl_server(cls.lab, "legacy.example", make("legacy.example"), "-tls1_1", "-cipher",
             "DEFAULT@SECLEVEL=0")
         cls.alice = cls.pki.client("Alice")
