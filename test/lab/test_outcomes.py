@@ -83,7 +83,7 @@ class Outcomes(LabTest):
         self.assertEqual((line["client_certificate"]["answer"], line["client_certificate"]["alert"]),
             ("empty", "handshake_failure"), line)
         self.assert_class("alerts12.example", "required")
-        self.assertEqual(self.entry("alerts12.example")["alert"], 40)
+        wait_until(lambda: self.entry("alerts12.example")["alert"] == 40, "the alert in the store", 5)
         self.assertEqual(answer("alerts12.example"), "certificate")  # and that does not change it
         self.assert_class("alerts12.example", "required")
         self.assertIsNone(answer("shy13.example", certificate=False))
