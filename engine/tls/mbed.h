@@ -50,18 +50,18 @@ struct mbed {
 	const char *alpn[MBED_ALPN_MAX + 1];
 	char alpn_text[HELLO_ALPN_MAX];
 	uint8_t *prefix; /* bytes to be received before those of the socket; owned */
-	size_t prefix_length;
-	size_t prefix_taken;
+	size_t prefix_length, prefix_taken;
 	bool has_tls13;             /* in what was offered */
 	struct tickets_use tickets; /* downstream, as is the leaf, which is borrowed */
 	const struct leaf *leaf;
-	struct protect_secrets
-		secrets[2]; /* the client's, the server's; as the handshake made them */
+	/* The client's, the server's; as the handshake made them. */
+	struct protect_secrets secrets[2];
 	bool is_reading;    /* the library is, on behalf of mbed_read() */
 	bool is_at_end;     /* the peer's FIN was seen */
 	bool is_closed;     /* the peer's close_notify was seen */
 	bool is_notified;   /* ours was sent, or is buffered */
 	bool has_alerted;   /* the library has, in this call */
+	bool has_left;      /* of the call before, to be written first */
 	bool marks_random;  /* as a server of TLS 1.3 that speaks 1.2 */
 	uint64_t received;  /* bytes, in all */
 	struct buffer *out; /* written in the handshake, to be sent; NULL: nothing */

@@ -12,11 +12,17 @@
 #include "tls/alert.h"
 #include "tls/mbed.h"
 
-/* Under a key a failing step wrote an alert or nothing; in the clear the record says which. */
+/*
+ * Under a key, a step that fails has written an alert or nothing, after what was left of the step
+ * before it; in the clear the record says what it is.
+ */
 void mbed_alert_note(struct session *session, const uint8_t *bytes)
 {
-	if (session->mbed->ssl.transform_out || bytes[0] == MBEDTLS_SSL_MSG_ALERT)
-		session->mbed->has_alerted = true;
+	struct mbed *mbed = session->mbed;
+
+	if (mbed->ssl.transform_out ? !mbed->has_left : bytes[0] == MBEDTLS_SSL_MSG_ALERT)
+		mbed->has_alerted = true;
+	mbed->has_left = false;
 }
 
 /*
@@ -37,6 +43,7 @@ static void change_key(struct session *session)
 void mbed_alert_prepare(struct session *session)
 {
 	session->mbed->has_alerted = false;
+	session->mbed->has_left = session->mbed->ssl.out_left > 0;
 	change_key(session);
 }
 
