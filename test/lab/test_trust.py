@@ -361,8 +361,8 @@ def _(pki, host):
 ELSEWHERE = (
     ("V10", "the intermediate is not sent, but its address is in the leaf (AIA)", "open", "open"),
     ("V24", "OCSP: a stapled answer", *2 * ("not asked for: the engine asks the responder itself",)),
-    ("V36", "upstream weaker than what the client is shown", *2 * ("within the client's offer: `test_intercept.py`",)),
-    ("V39", "known attacks on both faces", "open", "open"),
+    ("V36", "upstream weaker than what the client is shown", *2 * ("never: `test_parameters.py`",)),
+    ("V39", "known attacks on both faces", *2 * ("`doc/conformance.md`",)),
     ("V40", "the CA's key at rest", *2 * ("`test/unit/ca_test.c`",)),
     ("V41", "the trust store", *2 * ("the owner's; followed when it changes: V32 here",)),
     ("V42", "the client is told", *2 * ("the alert in each row",)),
