@@ -40,6 +40,7 @@ int tproxy_dial_result(int fd);
  * the peer's Nagle algorithm may hold its next bytes back, for 40 ms.
  */
 void tproxy_acknowledge(int fd);
+
 /*
  * How many bytes must be there before the kernel reports the socket readable (SO_RCVLOWAT); it
  * makes room for as many.
