@@ -32,6 +32,9 @@
 /* Nothing may change under the relayed bytes: a renegotiation is refused, not followed. */
 #undef MBEDTLS_SSL_RENEGOTIATION
 
+/* Tables of AES made at first use would be made by several workers at once. */
+#define MBEDTLS_AES_ROM_TABLES
+
 /* Random nonces are what hardware tokens and libcrypto use too, and cost one HMAC-DRBG less. */
 #undef MBEDTLS_ECDSA_DETERMINISTIC
 
