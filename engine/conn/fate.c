@@ -39,12 +39,12 @@ void fate_drop_server(struct conn *c)
 	sock_reset(&c->server);
 }
 
-int fate_dial(struct conn *c)
+int fate_dial(struct conn *c, bool is_fast)
 {
 	const struct config *config = config_of(c);
 	int fd = tproxy_dial(&c->server_addr,
 			     config->source == SOURCE_CLIENT ? &c->client_addr : NULL,
-			     config->mark_upstream);
+			     config->mark_upstream, is_fast);
 
 	if (fd < 0)
 		return fd;
@@ -96,7 +96,7 @@ enum conn_state fate_pass(struct conn *c, enum fate fate, enum reason reason)
 
 	fate_decide(c, fate, reason);
 	fate_drop_server(c);
-	r = fate_dial(c);
+	r = fate_dial(c, false);
 	return r < 0 ? fate_dial_failed(c, r) : CONN_PASSING;
 }
 

@@ -30,7 +30,8 @@ void fate_drop_server(struct conn *c);
 bool fate_is_client_gone(const struct conn *c);
 enum conn_state fate_client_gone(struct conn *c);
 
-int fate_dial(struct conn *c); /* 0 or -errno */
+/* `is_fast`: see tproxy_dial(). 0 or -errno. */
+int fate_dial(struct conn *c, bool is_fast);
 /* 1: connected. 0: not yet. -errno: it failed. */
 int fate_dial_progress(struct conn *c);
 enum conn_state fate_dial_failed(struct conn *c, int error);

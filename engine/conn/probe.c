@@ -25,7 +25,7 @@
 
 enum conn_state probe_dial(struct conn *c)
 {
-	int r = c->server.fd < 0 ? fate_dial(c) : 0;
+	int r = c->server.fd < 0 ? fate_dial(c, config_of(c)->upstream.fast_open) : 0;
 
 	if (r == 0)
 		r = fate_dial_progress(c);

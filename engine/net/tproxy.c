@@ -124,7 +124,7 @@ static int bind_as_client(int fd, const union addr *client)
 	return r;
 }
 
-static int dial(const union addr *server, const union addr *client, uint32_t mark)
+static int dial(const union addr *server, const union addr *client, uint32_t mark, bool is_fast)
 {
 	int fd = tcp_socket(server);
 	int r;
@@ -136,6 +136,8 @@ static int dial(const union addr *server, const union addr *client, uint32_t mar
 		r = option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (r == 0)
 		r = option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (r == 0 && is_fast) /* a kernel that was built without it dials as ever */
+		(void)option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
 	if (r == 0 && client)
 		r = bind_as_client(fd, client);
 	if (r == 0 && connect(fd, &server->sa, addr_len(server)) < 0 && errno != EINPROGRESS)
@@ -143,16 +145,16 @@ static int dial(const union addr *server, const union addr *client, uint32_t mar
 	return r < 0 ? fail(fd, r) : fd;
 }
 
-int tproxy_dial(const union addr *server, const union addr *client, uint32_t mark)
+int tproxy_dial(const union addr *server, const union addr *client, uint32_t mark, bool is_fast)
 {
-	int fd = dial(server, client, mark);
+	int fd = dial(server, client, mark, is_fast);
 
 	if (fd == -EADDRNOTAVAIL && client) {
 		/* These four numbers are in TIME_WAIT, which only connect() notices. */
 		union addr any_port = *client;
 
 		addr_set_port(&any_port, 0);
-		fd = dial(server, &any_port, mark);
+		fd = dial(server, &any_port, mark, is_fast);
 	}
 	return fd;
 }

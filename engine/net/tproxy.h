@@ -29,8 +29,12 @@ int tproxy_accept(int listener, union addr *ret_client, union addr *ret_server);
  * Begins to connect to `server`. With `client` the socket is bound to the client's address and
  * port, or where the port cannot be had, to a free one. The descriptor (the connect is under way)
  * or -errno.
+ *
+ * With `is_fast`, a server that gave us a cookie (RFC 7413) is only dialled by the first bytes that
+ * are sent, which its SYN carries: the socket is writable before anybody answered, and a refusal
+ * comes with the first read.
  */
-int tproxy_dial(const union addr *server, const union addr *client, uint32_t mark);
+int tproxy_dial(const union addr *server, const union addr *client, uint32_t mark, bool is_fast);
 
 /* How the dial ended, once the socket is writable: 0 or -errno. */
 int tproxy_dial_result(int fd);

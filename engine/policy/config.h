@@ -62,6 +62,7 @@ struct config {
 		enum on_invalid invalid;
 		enum action unsupported; /* pass | block: the server speaks nothing we do */
 		bool resumption;
+		bool fast_open; /* the hello in the SYN */
 	} upstream;
 	struct {
 		bool tickets;

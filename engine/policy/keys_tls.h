@@ -50,6 +50,8 @@
 	  "the server speaks nothing that the engine does")                                        \
 	X("upstream.resumption", upstream.resumption, boolean, "true",                             \
 	  "whether sessions with servers that ask for no certificate are resumed")                 \
+	X("upstream.fast_open", upstream.fast_open, boolean, "false",                              \
+	  "whether the hello goes to the server with the SYN (TCP Fast Open)")                     \
 	X("downstream.tickets", downstream.tickets, boolean, "true",                               \
 	  "whether clients may resume their sessions with the engine")                             \
 	X("client_certificate.requested", client_certificate.requested, any_fate, "pass",          \
