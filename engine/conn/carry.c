@@ -152,8 +152,6 @@ enum conn_state carry_splice(struct conn *c)
 			return splice_failed(c, from_client, error);
 		if (results[way] == SPLICE_WRITE_ERROR)
 			return splice_failed(c, !from_client, error);
-		if (results[way] == SPLICE_NO_PIPE)
-			return conn_end(c, END_NO_RESOURCES);
 		if (results[way] == SPLICE_AGAIN)
 			worker_ready(c);
 	}

@@ -27,8 +27,9 @@
 #include "policy/load.h"
 
 enum {
-	/* A passed one's worst case: two sockets, and a pipe each way while bytes are in it. */
-	DESCRIPTORS_PER_CONNECTION = 6,
+	DESCRIPTORS_PER_CONNECTION = 2,
+	/* One part in so many is for pipes; who gets none does without (net/splice.h). */
+	PIPES_SHARE = 16,
 };
 
 struct running {
@@ -301,7 +302,7 @@ static unsigned room(unsigned n_workers)
 	close(lowest_free);
 	if (lowest_free < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 1;
-	n = (rlim_t)lowest_free + others;
+	n = (rlim_t)lowest_free + others + limit.rlim_cur / PIPES_SHARE;
 	n = limit.rlim_cur > n ? limit.rlim_cur - n : 0;
 	n /= DESCRIPTORS_PER_CONNECTION;
 	return n < 1 ? 1 : n < INT_MAX ? (unsigned)n : INT_MAX;

@@ -25,21 +25,25 @@ void pipe_pool_deinit(struct pipe_pool *pool)
 		pipe_close(&pool->spare[--pool->n]);
 }
 
-static bool pipe_borrow(struct splice *splice, struct pipe_pool *pool)
+/* False: out of descriptors. */
+static bool pipe_is_at_hand(const struct splice *splice, struct pipe_pool *pool)
 {
 	int fds[2];
 
-	if (splice->has_pipe)
+	if (splice->has_pipe || pool->n > 0)
 		return true;
-	if (pool->n > 0) {
-		splice->pipe = pool->spare[--pool->n];
-	} else {
-		if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0)
-			return false;
-		splice->pipe = (struct pipe){ .read = fds[0], .write = fds[1] };
-	}
-	splice->has_pipe = true;
+	if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0)
+		return false;
+	pool->spare[pool->n++] = (struct pipe){ .read = fds[0], .write = fds[1] };
 	return true;
+}
+
+/* One that is at hand. */
+static void pipe_borrow(struct splice *splice, struct pipe_pool *pool)
+{
+	if (!splice->has_pipe)
+		splice->pipe = pool->spare[--pool->n];
+	splice->has_pipe = true;
 }
 
 static void pipe_return(struct splice *splice, struct pipe_pool *pool)
@@ -76,10 +80,6 @@ static ssize_t move(int from, int to, size_t n, bool *ready)
 	return -errno;
 }
 
-/*
- * The pipe is filled only when it is empty. So a splice into it can never find it full, and EAGAIN
- * always speaks of the socket.
- */
 /* How much of n bytes may be read. */
 static size_t allowed(const struct splice *splice, size_t n)
 {
@@ -88,6 +88,10 @@ static size_t allowed(const struct splice *splice, size_t n)
 	return splice->is_limited && left < n ? (size_t)left : n;
 }
 
+/*
+ * The pipe is filled only when it is empty. So a splice into it can never find it full, and EAGAIN
+ * always speaks of the socket.
+ */
 static enum splice_result fill(struct splice *splice, struct pipe_pool *pool, struct sock *from,
 			       int *ret_errno)
 {
@@ -98,8 +102,7 @@ static enum splice_result fill(struct splice *splice, struct pipe_pool *pool, st
 		return SPLICE_WAIT;
 	if (n == 0)
 		return SPLICE_WAIT;
-	if (!pipe_borrow(splice, pool))
-		return SPLICE_NO_PIPE;
+	pipe_borrow(splice, pool);
 	r = move(from->fd, splice->pipe.write, n, &from->readable);
 	if (r < 0 && r != -EAGAIN) {
 		*ret_errno = (int)-r;
@@ -128,13 +131,19 @@ static enum splice_result drain(struct splice *splice, struct sock *to, int *ret
 }
 
 /* What could not be written goes on by the pipe, which is empty and so has room for it. */
-static enum splice_result keep(struct splice *splice, struct pipe_pool *pool, const uint8_t *bytes,
-			       size_t n)
+static void keep(struct splice *splice, struct pipe_pool *pool, const uint8_t *bytes, size_t n)
 {
-	if (!pipe_borrow(splice, pool) || write(splice->pipe.write, bytes, n) != (ssize_t)n)
-		return SPLICE_NO_PIPE;
-	splice->in_pipe = n;
-	return SPLICE_WAIT;
+	if (n == 0)
+		return;
+	pipe_borrow(splice, pool);
+	splice->in_pipe = (size_t)write(splice->pipe.write, bytes, n);
+}
+
+/* Takes what was peeked at, and written, from the socket. */
+static void discard(struct sock *from, size_t n)
+{
+	if (n > 0)
+		(void)recv(from->fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
 }
 
 /*
@@ -144,10 +153,12 @@ static enum splice_result keep(struct splice *splice, struct pipe_pool *pool, co
 static enum splice_result copy(struct splice *splice, struct pipe_pool *pool, struct sock *from,
 			       struct sock *to, uint8_t *scratch, int *ret_errno)
 {
+	bool is_taken = pipe_is_at_hand(splice, pool);
 	size_t most = allowed(splice, SPLICE_SCRATCH);
-	ssize_t n = most > 0 ? sock_recv(from, scratch, most) : -EAGAIN;
-	ssize_t sent;
+	ssize_t n = -EAGAIN, sent;
 
+	if (most > 0)
+		n = is_taken ? sock_recv(from, scratch, most) : sock_peek(from, scratch, most);
 	if (n == -EAGAIN)
 		return SPLICE_WAIT;
 	if (n < 0) {
@@ -157,16 +168,20 @@ static enum splice_result copy(struct splice *splice, struct pipe_pool *pool, st
 	splice->is_ended = n == 0;
 	if (n == 0)
 		return SPLICE_WAIT;
-	if ((size_t)n < most && !from->ended)
-		from->readable = false;
 	sent = sock_send(to, scratch, (size_t)n);
 	if (sent < 0 && sent != -EAGAIN) {
 		*ret_errno = (int)-sent;
 		return SPLICE_WRITE_ERROR;
 	}
 	sent = sent > 0 ? sent : 0;
+	if ((size_t)n < most && !from->ended && (is_taken || sent == n))
+		from->readable = false;
 	splice->bytes += (uint64_t)sent;
-	return sent == n ? SPLICE_AGAIN : keep(splice, pool, scratch + sent, (size_t)(n - sent));
+	if (is_taken)
+		keep(splice, pool, scratch + sent, (size_t)(n - sent));
+	else
+		discard(from, (size_t)sent);
+	return sent == n ? SPLICE_AGAIN : SPLICE_WAIT;
 }
 
 static enum splice_result finish(struct splice *splice, struct sock *to)
@@ -179,25 +194,25 @@ static enum splice_result finish(struct splice *splice, struct sock *to)
 	return SPLICE_ENDED;
 }
 
+static bool is_to_be_copied(const struct splice *splice, struct pipe_pool *pool)
+{
+	return splice->in_pipe == 0 && !splice->is_ended &&
+	       (splice->bytes < COPIED_FIRST || !pipe_is_at_hand(splice, pool));
+}
+
 enum splice_result splice_move(struct splice *splice, struct pipe_pool *pool, struct sock *from,
 			       struct sock *to, uint8_t *scratch, int *ret_errno)
 {
 	for (unsigned i = 0; i < SHARE; i++) {
 		enum splice_result result;
 
-		if (splice->bytes < COPIED_FIRST && splice->in_pipe == 0 && !splice->is_ended) {
+		if (is_to_be_copied(splice, pool)) {
 			result = copy(splice, pool, from, to, scratch, ret_errno);
 			if (result == SPLICE_AGAIN)
 				continue;
-			if (result != SPLICE_WAIT)
-				return result;
-			if (splice->in_pipe == 0) {
-				pipe_return(splice, pool);
-				return finish(splice, to);
-			}
+		} else {
+			result = fill(splice, pool, from, ret_errno);
 		}
-		result = fill(splice, pool, from, ret_errno);
-
 		if (result != SPLICE_WAIT)
 			return result;
 		if (splice->in_pipe == 0) {

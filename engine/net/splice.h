@@ -12,8 +12,9 @@
  * One direction of a passed connection: socket to pipe to socket by splice(2), so that no byte
  * enters this process. Its beginning, a handshake and a few small requests, is copied instead: that
  * takes fewer calls, and cheaper ones. The pipe is lent from a pool only while bytes are in it: an
- * idle connection costs its two sockets and nothing else. splice(2) may raise SIGPIPE: the caller
- * blocks it.
+ * idle connection costs its two sockets and nothing else. When no pipe can be had, all is copied,
+ * and what cannot be written yet stays in the socket that it came from. splice(2) may raise
+ * SIGPIPE: the caller blocks it.
  */
 
 struct pipe {
@@ -46,7 +47,6 @@ enum splice_result {
 	SPLICE_ENDED,      /* everything was carried over, the end included */
 	SPLICE_READ_ERROR, /* *ret_errno: of the reading side */
 	SPLICE_WRITE_ERROR,
-	SPLICE_NO_PIPE, /* out of descriptors */
 };
 
 /* `scratch` has room for SPLICE_SCRATCH bytes and means nothing before and after. */

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -141,7 +142,7 @@ static void test_idle(void **state)
 	assert_int_equal(move(TO_SERVER, &error), SPLICE_WAIT);
 	assert_false(splices[TO_SERVER].has_pipe);
 	assert_int_equal(splices[TO_SERVER].bytes, 100);
-	assert_int_equal(pool.n, 0); /* copied */
+	assert_int_equal(pool.n, 1); /* at hand */
 	socks_await(server);
 	assert_false(check(server, &got));
 	assert_int_equal(got, 100);
@@ -332,6 +333,39 @@ static void test_pool(void **state)
 	assert_int_equal(socks_count_open(), before + 2 * SPARE_MAX);
 }
 
+/* Out of descriptors: all is copied, whatever the other side takes, and in its order. */
+static void test_without_pipe(void **state)
+{
+	const size_t all = 5 * sizeof(block);
+	struct rlimit limit, none;
+	size_t fed = 0, got = 0;
+	int error = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 1; /* poll(2) of one must be possible */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (unsigned turn = 0; got < all && turn < 100000; turn++) {
+		enum splice_result result;
+
+		if (fed < all)
+			fed += feed(client, fed, all - fed);
+		else if (fed == all)
+			shutdown(client, SHUT_WR);
+		result = move(TO_SERVER, &error);
+		assert_true(result == SPLICE_WAIT || result == SPLICE_AGAIN ||
+			    result == SPLICE_ENDED);
+		assert_false(splices[TO_SERVER].has_pipe);
+		if (turn % 16 == 0) /* a slow reader */
+			(void)check(server, &got);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(got, all);
+	assert_int_equal(splices[TO_SERVER].bytes, all);
+	assert_int_equal(move(TO_SERVER, &error), SPLICE_ENDED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +373,7 @@ int main(void)
 		TEST(test_both_ways),     TEST(test_idle),  TEST(test_half_close),
 		TEST(test_back_pressure), TEST(test_share), TEST(test_read_error),
 		TEST(test_write_error),   TEST(test_pool),  TEST(test_limit),
+		TEST(test_without_pipe),
 #undef TEST
 	};
 
