@@ -146,6 +146,23 @@ def profiles(cells):
         "its own that any are at work for.", "", *text]
 
 
+TRIED = (
+    "Half of what an intercepted connection costs, and four fifths of a passed one, is the kernel's: accept, connect, "
+        "and each send with all that a packet causes behind it. Peers make as many; a call less is what is left to win.",
+    "A first visit is a leaf forged in another process, which judges it, signs it and writes it to disk before it is "
+        "given out (`fdatasync`), and a chain of the server's that nobody has judged yet. Peers do neither: HAProxy "
+        "makes its leaf from the name alone, sslsplit verifies nothing, and none keeps a record.",
+    "TCP_DEFER_ACCEPT: no difference, and clients that await the server's first word wait a second longer. Not kept.",
+    "Other allocators: 7 % of the time outside the kernel is malloc's, of which mimalloc saved one or two. Not kept.",
+    "TCP Fast Open (`upstream.fast_open`): it saves a round trip and no CPU time, so no row here shows it.",
+    "Kernel TLS: a kernel before Linux 6.14 cannot go on reading after a KeyUpdate of TLS 1.3, which either end may "
+        "send at any time; those of Debian 12 and 13 are older, and the kernel that this was measured on has none.",
+    "Greeting the client before the server has answered: it would save the time of the phase greet, and give up that "
+        "the client sees no byte of ours before the verdict. A client waits for its server's round trips anyway.",
+    "Workers bound to processors: engine, clients and servers share two here, which says nothing about it.",
+)
+
+
 def versions(stage):
     return "; ".join((*(engine.version() for engine in (stage.postern, stage.bridging, stage.sslsplit, stage.nginx)),
         said("openssl", "version"), f"Python {platform.python_version()}"))
@@ -190,6 +207,8 @@ def markdown(stage, cells, facts):
         *profiles(cells),
         *resumed(cells),
         *latency(cells),
+        "## What is behind it, and what was tried", "",
+        *(f"- {line}" for line in TRIED), "",
         "## Method", "",
         *(f"- {line}" for line in method(stage, facts)), "",
         "## What was seen on the legs", "",
