@@ -3,7 +3,8 @@
  * libcrypto 3 hands the public key of each certificate that it parses to its decoders, and to find
  * the right one it goes through all it has, of every key and every format, once for each key: some
  * 200 us, several times what all the rest takes. So there is a context whose only provider is the
- * default one with most decoders left out: those remain that read public keys which TLS can use.
+ * default one with most of those left out: what remains reads, and holds, public keys that TLS can
+ * use.
  */
 #include "tls/x509.h"
 
@@ -13,50 +14,61 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { DECODERS_MAX = 16 };
+enum { CHOSEN_MAX = 16 };
 
 /* The same in every context: libcrypto's own tables, which nobody can change, and a part of one. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static OSSL_PROVIDER *whole; /* NULL: it cannot be had */
-static OSSL_ALGORITHM decoders[DECODERS_MAX + 1];
+static OSSL_ALGORITHM decoders[CHOSEN_MAX + 1], managers[CHOSEN_MAX + 1];
 
-/* `names`: "RSA:rsaEncryption:1.2.840.113549.1.1.1". */
-static bool is_for_tls(const OSSL_ALGORITHM *decoder)
+/* `algorithm_names`: "RSA:rsaEncryption:1.2.840.113549.1.1.1". */
+static bool is_key_of_tls(const OSSL_ALGORITHM *algorithm)
 {
 	static const char *const keys[] = { "RSA", "RSA-PSS", "EC", "ED25519", "ED448" };
-	size_t n = strcspn(decoder->algorithm_names, ":");
+	size_t n = strcspn(algorithm->algorithm_names, ":");
 
-	if (!strstr(decoder->property_definition, "input=der") ||
-	    !strstr(decoder->property_definition, "structure=SubjectPublicKeyInfo"))
-		return false;
 	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (strlen(keys[i]) == n && memcmp(keys[i], decoder->algorithm_names, n) == 0)
+		if (strlen(keys[i]) == n && memcmp(keys[i], algorithm->algorithm_names, n) == 0)
 			return true;
 	return false;
 }
 
-static void choose(void)
+static bool reads_keys_of_tls(const OSSL_ALGORITHM *decoder)
 {
-	const OSSL_ALGORITHM *decoder;
-	unsigned n = 0;
-	int is_volatile = 0;
+	return strstr(decoder->property_definition, "input=der") &&
+	       strstr(decoder->property_definition, "structure=SubjectPublicKeyInfo") &&
+	       is_key_of_tls(decoder);
+}
 
+static void choose(int operation, bool (*is_wanted)(const OSSL_ALGORITHM *),
+		   OSSL_ALGORITHM chosen[CHOSEN_MAX + 1])
+{
+	int is_volatile = 0;
+	const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(whole, operation, &is_volatile);
+
+	for (unsigned n = 0; all && all->algorithm_names && n < CHOSEN_MAX; all++)
+		if (is_wanted(all))
+			chosen[n++] = *all;
+}
+
+static void make_tables(void)
+{
 	whole = OSSL_PROVIDER_load(NULL, "default");
 	if (!whole)
 		return;
-	decoder = OSSL_PROVIDER_query_operation(whole, OSSL_OP_DECODER, &is_volatile);
-	for (; decoder && decoder->algorithm_names && n < DECODERS_MAX; decoder++)
-		if (is_for_tls(decoder))
-			decoders[n++] = *decoder;
+	choose(OSSL_OP_DECODER, reads_keys_of_tls, decoders);
+	choose(OSSL_OP_KEYMGMT, is_key_of_tls, managers);
 }
 
 static const OSSL_ALGORITHM *algorithms(void *provider, int operation, int *ret_is_volatile)
 {
 	(void)provider;
 	*ret_is_volatile = 0;
-	return operation == OSSL_OP_DECODER
-		       ? decoders
-		       : OSSL_PROVIDER_query_operation(whole, operation, ret_is_volatile);
+	if (operation == OSSL_OP_DECODER)
+		return decoders;
+	if (operation == OSSL_OP_KEYMGMT)
+		return managers;
+	return OSSL_PROVIDER_query_operation(whole, operation, ret_is_volatile);
 }
 
 /* What the algorithms are told is their provider is the default one, to which they belong. */
@@ -77,7 +89,7 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *co
 
 void x509_context_init(struct x509_context *context)
 {
-	pthread_once(&once, choose);
+	pthread_once(&once, make_tables);
 	*context = (struct x509_context){ .library = whole ? OSSL_LIB_CTX_new() : NULL };
 	if (!context->library)
 		return;
