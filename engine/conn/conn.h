@@ -8,6 +8,7 @@
 #include "learn/learn.h"
 #include "net/splice.h"
 #include "policy/reason.h"
+#include "tap/json.h"
 #include "tls/fingerprint.h"
 #include "tls/hello.h"
 #include "tls/judge.h"

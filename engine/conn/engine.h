@@ -11,7 +11,7 @@
 #include "learn/learn.h"
 #include "learn/pinned.h"
 #include "policy/config.h"
-#include "tap/json.h"
+#include "tap/events.h"
 #include "tls/leaf.h"
 #include "tls/limits.h"
 #include "tls/tickets.h"
@@ -45,7 +45,7 @@ struct engine {
 	struct learned *learned;
 	struct exclusive *exclusive;
 	struct pinned *pinned;
-	struct json_log *log;
+	struct events *events;
 	struct leaf_keys *leaf_keys;
 	struct tickets *tickets;
 	struct status *status; /* shared with the other processes */

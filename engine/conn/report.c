@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/report.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/names.h"
 #include "conn/conn.h"
 #include "conn/worker.h"
+#include "tap/json.h"
 #include "tls/fingerprint.h"
 #include "tls/sighting.h"
 #include "tls/upstream.h"
@@ -269,6 +271,15 @@ static json_t *bytes_of(const struct conn *conn)
 	return json_pack("{sIsI}", "to_server", n[TO_SERVER], "to_client", n[TO_CLIENT]);
 }
 
+static void put(const struct conn *conn, enum event_type type, json_t *event)
+{
+	char *line = event ? json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+
+	json_decref(event);
+	events_put(conn->worker->engine->events, type, line, line ? strlen(line) : 0);
+	free(line);
+}
+
 void report_connection(struct conn *conn)
 {
 	json_t *event = json_object();
@@ -294,7 +305,7 @@ void report_connection(struct conn *conn)
 		json_object_set(event, "client_certificate", conn->report_request);
 	json_object_set_new(event, "bytes", bytes_of(conn));
 	json_object_set_new(event, "ms", durations_of(conn));
-	json_log_write(conn->worker->engine->log, event);
+	put(conn, EVENT_CONNECTION, event);
 }
 
 /* --- what was learned --- */
@@ -325,14 +336,15 @@ void report_learned(const struct conn *conn, enum learned_note note, const struc
 {
 	/* NULL: nothing that anybody wants to hear of. */
 	static const struct {
+		enum event_type kind;
 		const char *type, *what;
 	} events[] = {
-		[LEARNED_ADDED] = { "learned", "added" },
-		[LEARNED_GENERALISED] = { "learned", "generalised" },
-		[LEARNED_CLASS_CHANGED] = { "alert", "class_changed" },
-		[LEARNED_KEY_CHANGED] = { "alert", "key_changed" },
-		[LEARNED_LIMITED] = { "alert", "client_limit" },
-		[LEARNED_FULL] = { "alert", "no_room" },
+		[LEARNED_ADDED] = { EVENT_LEARNED, "learned", "added" },
+		[LEARNED_GENERALISED] = { EVENT_LEARNED, "learned", "generalised" },
+		[LEARNED_CLASS_CHANGED] = { EVENT_ALERT, "alert", "class_changed" },
+		[LEARNED_KEY_CHANGED] = { EVENT_ALERT, "alert", "key_changed" },
+		[LEARNED_LIMITED] = { EVENT_ALERT, "alert", "client_limit" },
+		[LEARNED_FULL] = { EVENT_ALERT, "alert", "no_room" },
 	};
 	json_t *event;
 
@@ -343,7 +355,7 @@ void report_learned(const struct conn *conn, enum learned_note note, const struc
 	json_object_set_new(event, "entry", entry_of(entry));
 	if (note == LEARNED_CLASS_CHANGED || note == LEARNED_KEY_CHANGED)
 		json_object_set_new(event, "before", entry_of(before));
-	json_log_write(conn->worker->engine->log, event);
+	put(conn, events[note].kind, event);
 }
 
 void report_impostor(const struct conn *conn)
@@ -352,7 +364,7 @@ void report_impostor(const struct conn *conn)
 
 	set_text(event, "host", conn->hello->host);
 	set_text(event, "detail", conn->detail);
-	json_log_write(conn->worker->engine->log, event);
+	put(conn, EVENT_ALERT, event);
 }
 
 void report_pinned(const struct conn *conn, const struct pinned_count *count)
@@ -363,5 +375,5 @@ void report_pinned(const struct conn *conn, const struct pinned_count *count)
 	json_object_set_new(event, "ja4", json_string(conn->ja4));
 	json_object_set_new(event, "refusals", json_integer(count->refusals));
 	json_object_set_new(event, "clients", json_integer(count->clients));
-	json_log_write(conn->worker->engine->log, event);
+	put(conn, EVENT_ALERT, event);
 }

@@ -61,6 +61,19 @@ static struct pinned_options pinned_options(const struct config *config)
 					.window = 1000 * config->pinned.window };
 }
 
+static int open_outputs(struct engine *engine, const struct config *config)
+{
+	char error[EVENTS_ERROR_SIZE] = "log.outputs: no memory";
+	int r = events_new(config->log.queue, &engine->events);
+
+	if (r == 0)
+		r = events_configure(engine->events, config->log.outputs, config->log.n_outputs,
+				     error);
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
 /* Everything that is read with the rights the engine keeps, so that a reload can read it too. */
 static int prepare(struct running *run, struct config *config)
 {
@@ -78,11 +91,9 @@ static int prepare(struct running *run, struct config *config)
 	pthread_mutex_init(&engine->lock, NULL);
 	run->first_flow = clock_wall_us();
 	atomic_init(&engine->n_flows, run->first_flow);
-	r = json_log_open(config->log.connections, &engine->log);
-	if (r < 0) {
-		log_error("log.connections: %s: %s", config->log.connections, strerror(-r));
+	r = open_outputs(engine, config);
+	if (r < 0)
 		return r;
-	}
 	options = learned_options(config);
 	r = learned_open(&options, config->learn.store, &engine->learned);
 	if (r < 0) {
@@ -136,7 +147,7 @@ static void stop(struct running *run)
 	pinned_free(engine->pinned);
 	exclusive_free(engine->exclusive);
 	learned_free(engine->learned);
-	json_log_free(engine->log);
+	events_free(engine->events);
 	settings_unref(engine->settings);
 	free(run->workers);
 }
@@ -148,38 +159,53 @@ static bool needs_restart(const struct config *a, const struct config *b)
 	return !addr_equal(&a->listen.ipv4, &b->listen.ipv4) ||
 	       !addr_equal(&a->listen.ipv6, &b->listen.ipv6) || a->workers != b->workers ||
 	       strcmp(a->user, b->user) != 0 || a->mark_listener != b->mark_listener ||
-	       strcmp(a->log.connections, b->log.connections) != 0 ||
-	       a->learn.max_entries != b->learn.max_entries ||
+	       a->log.queue != b->log.queue || a->learn.max_entries != b->learn.max_entries ||
 	       strcmp(a->learn.store, b->learn.store) != 0;
+}
+
+/* What can fail. The outputs come last: once they are changed, all is. */
+static int load(struct running *run, struct settings **ret_settings, struct config_error *ret_error)
+{
+	struct settings *settings;
+	struct config *config;
+	int r = config_load(run->path, &config, ret_error);
+
+	if (r < 0)
+		return r;
+	r = settings_new(config, &settings, ret_error);
+	if (r < 0) {
+		config_free(config);
+		return r;
+	}
+	r = events_configure(run->engine.events, config->log.outputs, config->log.n_outputs,
+			     ret_error->text);
+	if (r < 0) {
+		settings_unref(settings);
+		return r;
+	}
+	*ret_settings = settings;
+	return 0;
 }
 
 static void reload(struct running *run)
 {
 	struct engine *engine = &run->engine;
+	const struct config *config;
 	struct pinned_options pinned;
 	struct learned_options options;
 	struct config_error error;
 	struct settings *settings;
-	struct config *config;
-	int r = json_log_reopen(engine->log);
 
-	if (r < 0)
-		log_error("log.connections: cannot be reopened, the old file goes on: %s",
-			  strerror(-r));
-	if (config_load(run->path, &config, &error) < 0) {
+	events_reopen(engine->events);
+	if (load(run, &settings, &error) < 0) {
 		log_error("%s", error.text);
 		log_error("not reloaded: the old configuration stays in force");
 		return;
 	}
-	if (settings_new(config, &settings, &error) < 0) {
-		log_error("%s", error.text);
-		log_error("not reloaded: the old configuration stays in force");
-		config_free(config);
-		return;
-	}
+	config = settings->config;
 	if (needs_restart(engine->settings->config, config))
 		log_warning("reloaded, but listen, workers, user, marks.listener, "
-			    "learn.max_entries, learn.store and log.connections change only by a "
+			    "learn.max_entries, learn.store and log.queue change only by a "
 			    "restart");
 	options = learned_options(config);
 	learned_set_options(engine->learned, &options);

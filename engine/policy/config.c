@@ -12,6 +12,7 @@
 #include "policy/document.h"
 #include "policy/keys.h"
 #include "policy/mistake.h"
+#include "policy/output_read.h"
 #include "policy/rule_read.h"
 #include "policy/value.h"
 
@@ -84,6 +85,7 @@ static int refuse_key(struct document *document, const char *group,
 	}
 	if (n_group == 0)
 		guess_try(&guess, "rules", strlen("rules"));
+	guess_try(&guess, "log.outputs", strlen("log.outputs"));
 	return mistake(document->ret_error, document->file, pair->line, NULL,
 		       "%s%.100s: unknown key%s", group, pair->name, guess.text);
 }
@@ -117,8 +119,11 @@ static int read_group(struct loader *loader, struct document *document, const ch
 
 		snprintf(full, sizeof(full), "%s%s", prefix, pair.name);
 		key = keys_find(full);
-		r = key ? set_key(loader, document, key, pair.value)
-			: refuse_key(document, prefix, &pair);
+		if (strcmp(full, "log.outputs") == 0)
+			r = output_read(document, pair.value, loader->config);
+		else
+			r = key ? set_key(loader, document, key, pair.value)
+				: refuse_key(document, prefix, &pair);
 		if (r < 0)
 			break;
 	}
@@ -304,6 +309,7 @@ static int loader_init(struct loader *loader, struct config_error *ret_error)
 	loader->config->rules = ruleset_new();
 	if (!loader->config->rules)
 		return -ENOMEM;
+	output_default(loader->config);
 	for (unsigned i = 0; i < KEYS_N; i++) {
 		if (!set_default(loader->config, &keys_all[i]))
 			return mistake(ret_error, "built in", 0, keys_all[i].name,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/event.h"
 #include "base/registry.h"
 #include "policy/issuing.h"
 #include "policy/rule.h"
@@ -118,8 +119,11 @@ struct config {
 		uint64_t drain;     /* an engine that another replaced, for its connections */
 	} timeouts;
 	struct {
-		char connections[CONFIG_PATH_MAX]; /* file, or "stdout", or "none" */
-		char level[CONFIG_NAME_MAX];       /* error | warning | info | debug */
+		struct output_options outputs[OUTPUTS_MAX];
+		unsigned n_outputs;
+		uint64_t queue;              /* bytes */
+		uint64_t stats_interval;     /* ms */
+		char level[CONFIG_NAME_MAX]; /* error | warning | info | debug */
 	} log;
 };
 

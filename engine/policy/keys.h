@@ -75,8 +75,9 @@
 	  "after an alert, for the client to close")                                               \
 	X("timeouts.drain", timeouts.drain, duration, "1h",                                        \
 	  "after an upgrade, for the connections of the old engine")                               \
-	X("log.connections", log.connections, output, "stdout",                                    \
-	  "file of the connection log, stdout or none")                                            \
+	X("log.queue", log.queue, queue_size, "8M", "events that wait for slow outputs")           \
+	X("log.stats_interval", log.stats_interval, duration, "1m",                                \
+	  "between events of statistics")                                                          \
 	X("log.level", log.level, level, "info", "least severe message on standard error")
 
 #define KEYS(X) KEYS_GENERAL(X) KEYS_TLS(X)

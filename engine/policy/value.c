@@ -77,6 +77,26 @@ static bool read_duration(const char *text, uint64_t *ret_ms)
 	return false;
 }
 
+bool value_size(const char *text, uint64_t min, uint64_t max, uint64_t *ret_size)
+{
+	static const char suffixes[] = "KMG";
+	const char *end, *suffix;
+	uint64_t size;
+
+	if (!read_digits(text, 10, &size, &end))
+		return false;
+	suffix = *end ? strchr(suffixes, *end) : NULL;
+	if (*end && (!suffix || end[1]))
+		return false;
+	for (const char *at = suffixes; suffix && at <= suffix; at++)
+		if (__builtin_mul_overflow(size, (uint64_t)1024, &size))
+			return false;
+	if (size < min || size > max)
+		return false;
+	*ret_size = size;
+	return true;
+}
+
 static bool is_duration_in_range(uint64_t ms)
 {
 	return ms >= 1 && ms <= DURATION_MAX;
@@ -177,6 +197,9 @@ bool value_read(const struct value_kind *kind, const char *text, const char *fil
 			return false;
 		*(unsigned *)member = (unsigned)number;
 		return true;
+	case VALUE_SIZE:
+		return value_size(text, (uint64_t)kind->min << 20, (uint64_t)kind->max << 20,
+				  member);
 	case VALUE_MARK:
 		return read_mark(text, member);
 	case VALUE_DURATION:
@@ -234,6 +257,10 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 		snprintf(expected, VALUE_EXPECTED_MAX, "a number from %u to %u", kind->min,
 			 kind->max);
 		break;
+	case VALUE_SIZE:
+		snprintf(expected, VALUE_EXPECTED_MAX, "a size from %uM to %uM", kind->min,
+			 kind->max);
+		break;
 	case VALUE_MARK:
 		strcpy(expected, "a mark from 1 to 0xffffffff such as 0x80");
 		break;
@@ -277,6 +304,17 @@ static void write_duration(uint64_t ms, char *text, size_t size)
 	snprintf(text, size, "%llu%s", (unsigned long long)(ms / units[i].ms), units[i].name);
 }
 
+static void write_size(uint64_t bytes, char *text, size_t size)
+{
+	unsigned i = 0;
+
+	while (i < 3 && bytes >= 1024 && bytes % 1024 == 0) {
+		bytes /= 1024;
+		i++;
+	}
+	snprintf(text, size, "%llu%.1s", (unsigned long long)bytes, &"\0KMG"[i]);
+}
+
 static void write_address(const union addr *addr, char *text, size_t size)
 {
 	char number[ADDR_TEXT_MAX];
@@ -293,6 +331,9 @@ void value_write(const struct value_kind *kind, const void *member, char *text, 
 		break;
 	case VALUE_NUMBER:
 		snprintf(text, size, "%u", *(const unsigned *)member);
+		break;
+	case VALUE_SIZE:
+		write_size(*(const uint64_t *)member, text, size);
 		break;
 	case VALUE_MARK:
 		snprintf(text, size, "0x%x", *(const uint32_t *)member);

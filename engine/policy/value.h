@@ -15,6 +15,7 @@ enum value_type {
 	VALUE_BOOL,     /* bool */
 	VALUE_NUMBER,   /* unsigned, min..max */
 	VALUE_MARK,     /* uint32_t, decimal or hexadecimal, not 0 */
+	VALUE_SIZE,     /* uint64_t in bytes, from "64K", "8M", "1G"; min..max in MiB */
 	VALUE_DURATION, /* uint64_t in ms, from "500ms", "5s", "10m", "12h", "2d" */
 	VALUE_ADDRESS,  /* union addr of `family`, AF_UNSPEC from "none" */
 	VALUE_WORD,     /* an enum: the word's place in `words`, if its bit is set in `allowed` */
@@ -51,6 +52,9 @@ void value_write(const struct value_kind *kind, const void *member, char *text, 
 /* What should stand instead of `text` (NULL: something without text): "a duration such as 5s". */
 void value_expected(const struct value_kind *kind, const char *text, size_t size,
 		    char expected[VALUE_EXPECTED_MAX]);
+
+/* "64K", "100M", "1G"; digits alone are bytes. */
+bool value_size(const char *text, uint64_t min, uint64_t max, uint64_t *ret_size);
 
 /* A decimal number, digits only. */
 bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_number);

@@ -54,7 +54,7 @@ class Engine:
         self.folder = lab.folder / name
         self.folder.mkdir()
         shutil.chown(self.folder, "nobody")  # the engine's user: it writes the log
-        self.log = self.folder / "connections.json"
+        self.log = self.folder / "events.json"
         self.messages = self.folder / "stderr"
         self.process = None
         self._unclaimed = []
@@ -74,7 +74,7 @@ class Engine:
             "upstream": {"trust_store": str(pki.root.certificate)},
             "audit": {"issued": str(lab.folder / "audit" / "issued.json")},
             "learn": {"store": str(self.folder / "learned.db")},
-            "log": {"connections": str(self.log)},
+            "log": {"outputs": [{"file": str(self.log)}]},
         }, changes or {})
         self.configure()
         postern("ca", "init", "--subject", f"/CN={CA}", "--config", self.configuration)
@@ -189,8 +189,8 @@ class Engine:
         def claim():
             self._read_log()
             for i, event in enumerate(self._events):
-                about = event.get("entry", event)["host"]
-                if (event["event_type"], event["what"], about) == (kind, what, host):
+                about = event.get("entry", event).get("host")
+                if (event["event_type"], event.get("what"), about) == (kind, what, host):
                     return self._events.pop(i)
             return None
 

@@ -132,8 +132,8 @@ class Command(unittest.TestCase):
         """Every failure to start ends posternd at once, with words."""
         self.postern("ca", "init")
         stranger = CONFIG.replace('user: ""\nca', "user: nobody-at-all\nca")
-        nowhere = CONFIG + "log: {connections: no/folder/x}\n"
-        for text, words in ((stranger, "nobody-at-all"), (nowhere, "log.connections")):
+        nowhere = CONFIG + "log: {outputs: [file: no/folder/x]}\n"
+        for text, words in ((stranger, "nobody-at-all"), (nowhere, "log.outputs")):
             with self.subTest(words=words):
                 self.config.write_text(text)
                 done = self.run_program("engine/posternd", "--foreground", "--config", self.config)

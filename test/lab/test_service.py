@@ -223,7 +223,7 @@ class Service(unittest.TestCase):
         alice = self.pki.client("Alice")
         reply = clients.curl(self.lab, "https://card.example/", "--cert", alice.certificate, "--key", alice.key)
         self.assertEqual((reply.status, reply.issuer), (200, REAL_CA))
-        lines = self.box.path("var/log/postern/connections.json").read_text().splitlines()
+        lines = self.box.path("var/log/postern/events.json").read_text().splitlines()
         events = [json.loads(line) for line in lines]
         connections = [event for event in events if event["event_type"] == "connection"]
         self.assertEqual([connection["fate"] for connection in connections], ["intercept", "learn"])
@@ -247,7 +247,7 @@ class Service(unittest.TestCase):
 
     def rotate(self):
         self.box.run("logrotate", "--force", "/etc/logrotate.d/postern")
-        wait_until(lambda: self.issuer() and self.box.path("var/log/postern/connections.json").stat().st_size > 0,
+        wait_until(lambda: self.issuer() and self.box.path("var/log/postern/events.json").stat().st_size > 0,
             "a line in the new log")
 
     def restart(self):

@@ -136,7 +136,10 @@ static void check_defaults(const struct config *config)
 	assert_int_equal(config->timeouts.silent, 3000);
 	assert_int_equal(config->timeouts.pass_idle, 3600000);
 	assert_int_equal(config->timeouts.refuse, 2000);
-	assert_string_equal(config->log.connections, "stdout");
+	assert_int_equal(config->log.n_outputs, 1);
+	assert_int_equal(config->log.outputs[0].kind, OUTPUT_STDOUT);
+	assert_int_equal(config->log.outputs[0].events, EVENT_ALL);
+	assert_int_equal(config->log.queue, 8 << 20);
 	assert_string_equal(config->log.level, "info");
 }
 
@@ -174,7 +177,7 @@ static void test_every_kind(void **state)
 		      "hello: {no_sni: block}\n"
 		      "on_failure: open\n"
 		      "timeouts: {silent: 500ms, hello: 7s, idle: 10m, greet: 12h, linger: 2d}\n"
-		      "log: {connections: connections.json, level: debug}\n");
+		      "log: {outputs: [file: events.json], level: debug}\n");
 
 	(void)state;
 	assert_int_equal(config->listen.ipv4.sa.sa_family, AF_INET);
@@ -201,7 +204,7 @@ static void test_every_kind(void **state)
 	assert_int_equal(config->timeouts.idle, 600000);
 	assert_int_equal(config->timeouts.greet, 12 * 3600000);
 	assert_int_equal(config->timeouts.linger, 2 * 86400000);
-	assert_string_equal(config->log.connections, "/etc/postern/connections.json");
+	assert_string_equal(config->log.outputs[0].target, "/etc/postern/events.json");
 	assert_string_equal(config->log.level, "debug");
 	config_free(config);
 }
