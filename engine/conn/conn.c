@@ -158,8 +158,7 @@ void conn_close(struct conn *conn)
 void conn_free(struct conn *conn)
 {
 	settings_unref(conn->settings);
-	json_decref(conn->report_upstream);
-	json_decref(conn->report_request);
+	report_upstream_anew(conn);
 	free(conn->hello);
 	free(conn->packed_hello);
 	free(conn);

@@ -8,12 +8,12 @@
 #include "learn/learn.h"
 #include "net/splice.h"
 #include "policy/reason.h"
-#include "tap/json.h"
 #include "tls/fingerprint.h"
 #include "tls/hello.h"
 #include "tls/judge.h"
 #include "tls/resumptions.h"
 #include "tls/session.h"
+#include "tls/sighting.h"
 
 struct worker;
 struct forged;
@@ -41,6 +41,14 @@ struct watch;
 #define CONN_ENUM(name, word) name,
 enum conn_state { CONN_STATES(CONN_ENUM) N_CONN_STATES };
 #undef CONN_ENUM
+
+/* For the event at its end: what is known of a leg that is gone, as the members of objects. */
+struct conn_notes {
+	char *upstream, *tls, *request; /* owned; NULL: nothing */
+	bool was_asked;                 /* seen in a passed handshake */
+	enum sighting_answer answer;
+	uint8_t answer_alert;
+};
 
 struct conn {
 	struct worker *worker;
@@ -108,8 +116,8 @@ struct conn {
 	uint64_t started;              /* us */
 	uint64_t entered;              /* us, the current state */
 	uint64_t spent[N_CONN_STATES]; /* us */
-	json_t *report_upstream;       /* what is known of a server leg that is gone */
-	json_t *report_request;
+	bool has_server;               /* was connected to it */
+	struct conn_notes notes;
 };
 
 enum { TO_SERVER, TO_CLIENT };

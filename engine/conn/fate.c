@@ -60,6 +60,7 @@ int fate_dial_progress(struct conn *c)
 	if (!c->server.writable)
 		return 0;
 	r = tproxy_dial_result(c->server.fd);
+	c->has_server |= r >= 0;
 	return r < 0 ? r : 1;
 }
 

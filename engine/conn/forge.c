@@ -14,11 +14,14 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "conn/conn.h"
+#include "conn/report.h"
 #include "conn/worker.h"
 
 #define HASH_NONFATAL_OOM 1
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes(key, n))
 #include <uthash.h>
+
+#define owner_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 enum {
 	KEPT_MAX = 4096,
@@ -239,6 +242,25 @@ struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf
 	return forged;
 }
 
+/* The event of it; the leaf goes first in the chain, behind three bytes of length. */
+static void tell(struct forge *forge, const struct forged *forged,
+		 const struct certgen_answer *answer)
+{
+	const uint8_t *chain = answer->chain;
+	struct report_issue issue = {
+		.host = forged->key.host,
+		.server_digest = forged->key.digest,
+		.unrecorded = answer->why,
+		.is_trusted = forged->key.kind == CERTGEN_TRUSTED,
+	};
+
+	if (!forged->leaf)
+		return;
+	issue.leaf = (struct der){ .bytes = chain + 3,
+				   .n = (size_t)chain[0] << 16 | chain[1] << 8 | chain[2] };
+	report_issued(owner_of(forge, struct worker, forge), forged->waiting, &issue);
+}
+
 static void answer(struct forge *forge, const struct certgen_answer *answer)
 {
 	struct forged *forged = forge->pending;
@@ -253,6 +275,7 @@ static void answer(struct forge *forge, const struct certgen_answer *answer)
 		forge->n_unrecorded += answer->why[0] != '\0';
 		forged->leaf =
 			leaf_new(forge->keys, forged->key.key, answer->chain, answer->chain_length);
+		tell(forge, forged, answer);
 		settle(forge, forged, forged->leaf ? FORGED_READY : FORGED_FAILED);
 		break;
 	case CERTGEN_REFUSED:

@@ -100,6 +100,7 @@ static enum conn_state judge_server(struct conn *c)
 			return fate_pass(c, FATE_PASS, REASON_CLIENT_PINS);
 		return c->is_own ? conn_end(c, END_REFUSED) : CONN_FORGING;
 	}
+	report_unverified(c);
 	if (c->chain_verdict == VERIFY_UNSUPPORTED)
 		return fate_pass_or_block(c, config_of(c)->upstream.unsupported,
 					  REASON_SERVER_CERTIFICATE_UNSUPPORTED);
@@ -184,6 +185,8 @@ static enum conn_state judge_asking_server(struct conn *c)
 	const struct config *config = config_of(c);
 
 	judge(c);
+	if (c->chain_verdict != VERIFY_OK)
+		report_unverified(c);
 	if (c->chain_verdict == VERIFY_UNSUPPORTED)
 		return pass_unproven(c);
 	if (c->chain_verdict != VERIFY_OK)

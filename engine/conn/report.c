@@ -6,374 +6,378 @@
 
 #include "base/clock.h"
 #include "base/names.h"
-#include "conn/conn.h"
+#include "conn/describe.h"
 #include "conn/worker.h"
-#include "tap/json.h"
-#include "tls/fingerprint.h"
-#include "tls/sighting.h"
 #include "tls/upstream.h"
 
 #define WORD(name, word) word,
 
-static json_t *text(const char *string)
+enum { NAMES_BYTES = 64 * 1024 }; /* of the CAs that a server asks for, in one event */
+
+static bool is_wanted(const struct conn *conn, enum event_type type)
 {
-	return json_text(string, strlen(string));
+	return events_are_wanted(conn->worker->engine->events, type);
 }
 
-/* Leaves the key out when there is nothing to say. */
-static void set_text(json_t *object, const char *key, const char *string)
+static void put(struct worker *worker, enum event_type type)
 {
-	if (string && string[0] != '\0')
-		json_object_set_new(object, key, text(string));
+	events_put_line(worker->engine->events, type, &worker->line);
 }
 
-static void set_version(json_t *object, const char *key, uint16_t version)
-{
-	char number[8];
-	const char *name = names_version(version);
-
-	snprintf(number, sizeof(number), "0x%04x", version);
-	set_text(object, key, name ? name : number);
-}
-
-/* --- the client's hello --- */
-
-static json_t *alpn_of(const struct hello *hello)
-{
-	json_t *list = json_array();
-	const uint8_t *name;
-	size_t at = 0, n;
-
-	while ((name = hello_alpn_next(hello, &at, &n)))
-		json_array_append_new(list, json_text(name, n));
-	return list;
-}
-
-static json_t *versions_of(const struct hello *hello)
-{
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < hello->versions.n; i++) {
-		const char *name = names_version(hello->versions.at[i]);
-
-		if (name)
-			json_array_append_new(list, json_string(name));
-	}
-	if (hello->versions.n == 0 && names_version(hello->legacy_version))
-		json_array_append_new(list, json_string(names_version(hello->legacy_version)));
-	return list;
-}
-
-static json_t *hello_of(struct conn *conn, const struct hello *hello)
-{
-	char ja3[FINGERPRINT_JA3_SIZE];
-	json_t *tls = json_object();
-
-	fingerprint_ja3(hello, ja3);
-	if (conn->ja4[0] == '\0')
-		fingerprint_ja4(hello, conn->ja4);
-	set_text(tls, "sni", hello->host);
-	json_object_set_new(tls, "alpn", alpn_of(hello));
-	json_object_set_new(tls, "versions", versions_of(hello));
-	json_object_set_new(tls, "ja3", json_pack("{ss}", "hash", ja3));
-	json_object_set_new(tls, "ja4", json_string(conn->ja4));
-	json_object_set_new(tls, "ech", json_boolean(hello->has_ech));
-	json_object_set_new(tls, "psk", json_boolean(hello->has_psk || hello->has_ticket));
-	json_object_set_new(tls, "early_data", json_boolean(hello->has_early_data));
-	json_object_set_new(tls, "post_handshake_auth",
-			    json_boolean(hello->has_post_handshake_auth));
-	json_object_set_new(tls, "hello_bytes", json_integer((json_int_t)hello->wire_length));
-	return tls;
-}
-
-static void set_hello(json_t *event, struct conn *conn)
-{
-	struct hello hello;
-
-	if (conn->hello)
-		json_object_set_new(event, "tls", hello_of(conn, conn->hello));
-	else if (conn->packed_hello &&
-		 hello_parse(conn->packed_hello, conn->n_packed_hello, &hello) == HELLO_WHOLE)
-		json_object_set_new(event, "tls", hello_of(conn, &hello));
-}
-
-/* --- the two legs --- */
-
-static json_t *leg_of(const struct session *session)
-{
-	struct session_facts facts = session_facts(session);
-	json_t *leg = json_object();
-
-	if (facts.version != 0)
-		set_version(leg, "version", facts.version);
-	set_text(leg, "cipher", facts.cipher);
-	if (facts.group != 0)
-		set_text(leg, "group", names_group(facts.group));
-	set_text(leg, "alpn", facts.alpn);
-	if (facts.is_resumed)
-		json_object_set_new(leg, "resumed", json_true());
-	if (session_alert(session) != 0)
-		set_text(leg, "alert", names_alert(session_alert(session)));
-	return leg;
-}
-
-/* What the client offered, and by interception does not get. */
-static void set_downgrade(json_t *event, const struct conn *conn)
-{
-	json_t *groups = json_array();
-
-	for (unsigned i = 0; i < conn->hello->groups.n; i++)
-		if (names_is_post_quantum(conn->hello->groups.at[i]))
-			json_array_append_new(groups, text(names_group(conn->hello->groups.at[i])));
-	if (json_array_size(groups) > 0)
-		json_object_set_new(event, "downgrade", json_pack("{sO}", "groups", groups));
-	json_decref(groups);
-}
-
-static void set_client_side(json_t *event, const struct conn *conn)
-{
-	json_object_set_new(event, "downstream", leg_of(conn->downstream));
-	if (conn->hello)
-		set_downgrade(event, conn);
-}
-
-static json_t *certificate_of(const struct conn *conn, const struct certificate *certificate)
-{
-	json_t *object, *sans;
-
-	object = json_object();
-	sans = json_array();
-	set_text(object, "subject", certificate->subject);
-	set_text(object, "issuerdn", certificate->issuer);
-	set_text(object, "serial", certificate->serial);
-	set_text(object, "fingerprint", certificate->fingerprint);
-	set_text(object, "notbefore", certificate->not_before);
-	set_text(object, "notafter", certificate->not_after);
-	for (unsigned i = 0; i < certificate->n_sans && i < CERTIFICATE_SANS_MAX; i++)
-		json_array_append_new(sans, text(certificate->sans[i]));
-	json_object_set_new(object, "san", sans);
-	if (conn->judgement)
-		set_text(object, "verdict",
-			 verify_text(conn->chain_verdict != VERIFY_OK ? conn->chain_verdict
-								      : conn->judgement->verdict));
-	return object;
-}
+/* --- the server's leg, which may be gone when the connection ends --- */
 
 /* Of a server that was not judged, as when something else was wrong, it is read here. */
-static json_t *server_certificate(const struct conn *conn)
+static void describe_server(struct line *line, const struct conn *conn)
 {
+	struct session_facts facts = session_facts(conn->upstream);
 	struct certificate certificate;
 	struct der der;
 
-	if (conn->judgement)
-		return conn->judgement->is_read ? certificate_of(conn, &conn->judgement->leaf)
-						: NULL;
-	if (upstream_chain(conn->upstream, &der, 1) != 1 || certificate_read(der, &certificate) < 0)
-		return NULL;
-	return certificate_of(conn, &certificate);
+	line_text(line, "version", describe_version(facts.version));
+	if (facts.is_resumed)
+		line_flag(line, "session_resumed", true);
+	if (facts.alpn) {
+		line_list(line, "server_alpns");
+		line_text(line, NULL, facts.alpn);
+		line_list_end(line);
+	}
+	if (conn->judgement) {
+		if (conn->judgement->is_read)
+			describe_certificate(line, &conn->judgement->leaf);
+	} else if (upstream_chain(conn->upstream, &der, 1) == 1 &&
+		   certificate_read(der, &certificate) == 0) {
+		describe_certificate(line, &certificate);
+	}
 }
 
-static json_t *request_of(const struct certreq *request)
+static const char *verdict_of(const struct conn *conn)
 {
-	json_t *object = json_object(), *names = json_array();
+	if (!conn->judgement)
+		return NULL;
+	return verify_text(conn->chain_verdict != VERIFY_OK ? conn->chain_verdict
+							    : conn->judgement->verdict);
+}
 
-	json_object_set_new(object, "requested", json_true());
-	for (unsigned i = 0; i < request->n_kept; i++)
-		json_array_append_new(names, text(request->names[i]));
-	json_object_set_new(object, "ca_names", names);
-	json_object_set_new(object, "n_ca_names", json_integer(request->n_names));
-	return object;
+static void describe_request(struct line *line, const struct conn *conn,
+			     const struct certreq *request)
+{
+	size_t before = line->n;
+
+	line_flag(line, "requested", true);
+	if (upstream_is_late(conn->upstream))
+		line_flag(line, "late", true);
+	line_list(line, "ca_names");
+	for (unsigned i = 0; i < request->n_kept && line->n - before < NAMES_BYTES; i++)
+		line_text(line, NULL, request->names[i]);
+	line_list_end(line);
+	line_number(line, "n_ca_names", request->n_names);
 }
 
 void report_upstream(struct conn *conn)
 {
-	json_t *certificate;
+	struct line *line = &conn->worker->line;
+	struct conn_notes *notes = &conn->notes;
 
-	if (!conn->upstream || conn->report_upstream)
+	if (!conn->upstream || notes->upstream || !is_wanted(conn, EVENT_CONNECTION))
 		return;
-	conn->report_upstream = leg_of(conn->upstream);
-	certificate = server_certificate(conn);
-	if (certificate)
-		json_object_set_new(conn->report_upstream, "certificate", certificate);
-	if (upstream_request(conn->upstream))
-		conn->report_request = request_of(upstream_request(conn->upstream));
-	if (upstream_is_late(conn->upstream))
-		json_object_set_new(conn->report_request, "late", json_true());
-}
-
-void report_answer(struct conn *conn, const struct sighting *sighting)
-{
-	static const char *const answers[] = { SIGHTING_ANSWERS(WORD) };
-
-	if (sighting->ask != SIGHTING_ASKED)
+	line_note_begin(line);
+	describe_session(line, conn->upstream);
+	line_text(line, "verdict", verdict_of(conn));
+	notes->upstream = line_note_end(line);
+	line_note_begin(line);
+	describe_server(line, conn);
+	notes->tls = line_note_end(line);
+	if (!upstream_request(conn->upstream))
 		return;
-	if (!conn->report_request)
-		conn->report_request = json_pack("{sb}", "requested", 1);
-	if (sighting->answer != SIGHTING_NO_ANSWER)
-		set_text(conn->report_request, "answer", answers[sighting->answer]);
-	if (sighting->server_alert != 0)
-		set_text(conn->report_request, "alert", names_alert(sighting->server_alert));
+	line_note_begin(line);
+	describe_request(line, conn, upstream_request(conn->upstream));
+	notes->request = line_note_end(line);
 }
 
 void report_upstream_anew(struct conn *conn)
 {
-	json_decref(conn->report_upstream);
-	json_decref(conn->report_request);
-	conn->report_upstream = conn->report_request = NULL;
+	free(conn->notes.upstream);
+	free(conn->notes.tls);
+	free(conn->notes.request);
+	conn->notes = (struct conn_notes){ 0 };
 }
 
-/* --- the line --- */
-
-static void set_flow(json_t *event, const struct conn *conn)
+void report_answer(struct conn *conn, const struct sighting *sighting)
 {
-	char client[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
-
-	json_object_set_new(event, "flow_id", json_integer((json_int_t)conn->flow_id));
-	json_object_set_new(event, "src_ip", json_string(addr_text(&conn->client_addr, client)));
-	json_object_set_new(event, "src_port", json_integer(addr_port(&conn->client_addr)));
-	json_object_set_new(event, "dest_ip", json_string(addr_text(&conn->server_addr, server)));
-	json_object_set_new(event, "dest_port", json_integer(addr_port(&conn->server_addr)));
-	json_object_set_new(event, "proto", json_string("TCP"));
+	if (sighting->ask != SIGHTING_ASKED)
+		return;
+	conn->notes.was_asked = true;
+	conn->notes.answer = sighting->answer;
+	conn->notes.answer_alert = sighting->server_alert;
 }
 
-static json_t *durations_of(const struct conn *conn)
+static void describe_asking(struct line *line, const struct conn *conn)
 {
-	static const struct {
-		const char *key;
-		enum conn_state state;
-	} phases[] = {
-		{ "hello", CONN_PEEKING },  { "dial", CONN_DIALLING }, { "probe", CONN_PROBING },
-		{ "wait", CONN_WAITING },   { "forge", CONN_FORGING }, { "greet", CONN_GREETING },
-		{ "redial", CONN_PASSING },
-	};
-	json_t *object = json_object();
+	static const char *const answers[] = { SIGHTING_ANSWERS(WORD) };
+	const struct conn_notes *notes = &conn->notes;
 
-	for (unsigned i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
-		uint64_t us = conn->spent[phases[i].state];
+	if (!notes->request && !notes->was_asked)
+		return;
+	line_object(line, "client_certificate");
+	line_note(line, notes->request);
+	if (!notes->request)
+		line_flag(line, "requested", true);
+	if (notes->answer != SIGHTING_NO_ANSWER)
+		line_text(line, "answer", answers[notes->answer]);
+	if (notes->answer_alert != 0)
+		line_text(line, "alert", names_alert(notes->answer_alert));
+	line_object_end(line);
+}
 
-		if (us > 0)
-			json_object_set_new(object, phases[i].key, json_real((double)us / 1000));
+/* --- the connection --- */
+
+/* What the client offered, and by interception does not get. */
+static void describe_downgrade(struct line *line, const struct conn *conn)
+{
+	const struct hello *hello = conn->hello;
+	bool is_any = false;
+
+	for (unsigned i = 0; hello && i < hello->groups.n; i++) {
+		if (!names_is_post_quantum(hello->groups.at[i]))
+			continue;
+		if (!is_any) {
+			line_object(line, "downgrade");
+			line_list(line, "groups");
+		}
+		is_any = true;
+		line_text(line, NULL, names_group(hello->groups.at[i]));
 	}
-	json_object_set_new(object, "total",
-			    json_real((double)(clock_us() - conn->started) / 1000));
-	return object;
-}
-
-static json_t *bytes_of(const struct conn *conn)
-{
-	json_int_t n[2];
-
-	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++) {
-		uint64_t bytes = conn->relay[way].bytes + conn->splice[way].bytes;
-
-		n[way] = (json_int_t)bytes;
+	if (is_any) {
+		line_list_end(line);
+		line_object_end(line);
 	}
-	return json_pack("{sIsI}", "to_server", n[TO_SERVER], "to_client", n[TO_CLIENT]);
 }
 
-static void put(const struct conn *conn, enum event_type type, json_t *event)
+static void describe_tls(struct line *line, struct conn *conn)
 {
-	char *line = event ? json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+	if (!conn->hello && !conn->packed_hello && !conn->notes.tls)
+		return;
+	line_object(line, "tls");
+	describe_hello(line, conn);
+	line_note(line, conn->notes.tls);
+	line_object_end(line);
+}
 
-	json_decref(event);
-	events_put(conn->worker->engine->events, type, line, line ? strlen(line) : 0);
-	free(line);
+static void describe_verdict(struct line *line, const struct conn *conn)
+{
+	line_text(line, "fate", fate_text(conn->fate));
+	line_text(line, "reason", reason_text(conn->reason));
+	line_text(line, "end", end_text(conn->end));
+	line_text(line, "detail", conn->detail);
+	if (!conn->verdict.file)
+		return;
+	line_object(line, "rule");
+	line_text(line, "file", conn->verdict.file);
+	line_number(line, "line", conn->verdict.line);
+	line_object_end(line);
 }
 
 void report_connection(struct conn *conn)
 {
-	json_t *event = json_object();
+	struct worker *worker = conn->worker;
+	struct line *line = &worker->line;
 
+	atomic_fetch_add_explicit(&worker->n_ended[conn->fate], 1, memory_order_relaxed);
+	if (!is_wanted(conn, EVENT_CONNECTION))
+		return;
 	report_upstream(conn);
-	json_object_set_new(event, "timestamp", json_time(conn->started_wall));
-	json_object_set_new(event, "event_type", json_string("connection"));
-	set_flow(event, conn);
-	set_text(event, "fate", fate_text(conn->fate));
-	set_text(event, "reason", reason_text(conn->reason));
-	set_text(event, "end", end_text(conn->end));
-	set_text(event, "detail", conn->detail);
-	if (conn->verdict.file)
-		json_object_set_new(event, "rule",
-				    json_pack("{sosi}", "file", text(conn->verdict.file), "line",
-					      (int)conn->verdict.line));
-	set_hello(event, conn);
-	if (conn->report_upstream)
-		json_object_set(event, "upstream", conn->report_upstream);
-	if (conn->downstream)
-		set_client_side(event, conn);
-	if (conn->report_request)
-		json_object_set(event, "client_certificate", conn->report_request);
-	json_object_set_new(event, "bytes", bytes_of(conn));
-	json_object_set_new(event, "ms", durations_of(conn));
-	put(conn, EVENT_CONNECTION, event);
+	line_begin(line, EVENT_CONNECTION, clock_wall_us());
+	describe_ends(line, conn);
+	describe_verdict(line, conn);
+	describe_tls(line, conn);
+	describe_flow(line, conn);
+	if (conn->notes.upstream) {
+		line_object(line, "upstream");
+		line_note(line, conn->notes.upstream);
+		line_object_end(line);
+	}
+	if (conn->downstream) {
+		line_object(line, "downstream");
+		describe_session(line, conn->downstream);
+		line_object_end(line);
+		describe_downgrade(line, conn);
+	}
+	describe_asking(line, conn);
+	describe_durations(line, conn);
+	put(worker, EVENT_CONNECTION);
 }
 
-/* --- what was learned --- */
+/* --- what is known of servers --- */
 
-static json_t *entry_of(const struct entry *entry)
+static void begin(struct conn *conn, enum event_type type)
 {
-	char value[ENTRY_TEXT_MAX];
-	json_t *object = json_object();
-
-	for (unsigned i = 0; i < ENTRY_N_FIELDS; i++)
-		set_text(object, entry_field_name(i), entry_field_write(entry, i, value));
-	return object;
+	line_begin(&conn->worker->line, type, clock_wall_us());
+	describe_ends(&conn->worker->line, conn);
 }
 
-static json_t *event_of(const struct conn *conn, const char *type, const char *what)
+/*
+ * What somebody should look at: the word of `what`, the number by which collectors tell alerts
+ * apart (it never changes), how bad it is (1 is worst), whether the connection went on, and a
+ * sentence.
+ */
+#define ALERTS(X)                                                                                  \
+	X(ALERT_CLASS_CHANGED, "class_changed", 1, 3, true,                                        \
+	  "server treats client certificates in another way than before")                          \
+	X(ALERT_KEY_CHANGED, "key_changed", 2, 2, true,                                            \
+	  "server proved another key than the one that was learned")                               \
+	X(ALERT_CLIENT_LIMIT, "client_limit", 3, 2, true,                                          \
+	  "client may have no more servers learned this hour")                                     \
+	X(ALERT_NO_ROOM, "no_room", 4, 2, true, "no room for another learned server")              \
+	X(ALERT_IMPOSTOR, "impostor", 5, 1, false,                                                 \
+	  "another server answered in the place of a learned one")                                 \
+	X(ALERT_PINNED, "pinned", 6, 3, false, "clients refuse the forged certificates of a host")
+
+#define ALERT_ENUM(name, what, id, severity, goes_on, text) name,
+enum alert_kind { ALERTS(ALERT_ENUM) };
+
+static void begin_alert(struct conn *conn, enum alert_kind kind)
 {
-	json_t *event = json_object();
+#define ALERT_ROW(name, what, id, severity, goes_on, text) { what, text, id, severity, goes_on },
+	static const struct {
+		const char *what, *text;
+		unsigned id, severity;
+		bool goes_on;
+	} alerts[] = { ALERTS(ALERT_ROW) };
+	struct line *line = &conn->worker->line;
 
-	json_object_set_new(event, "timestamp", json_time(clock_wall_us()));
-	json_object_set_new(event, "event_type", json_string(type));
-	set_flow(event, conn);
-	set_text(event, "what", what);
-	return event;
+	begin(conn, EVENT_ALERT);
+	line_text(line, "what", alerts[kind].what);
+	line_object(line, "alert");
+	line_text(line, "action", alerts[kind].goes_on ? "allowed" : "blocked");
+	line_number(line, "signature_id", alerts[kind].id);
+	line_text(line, "signature", alerts[kind].text);
+	line_text(line, "category", "postern");
+	line_number(line, "severity", alerts[kind].severity);
+	line_object_end(line);
 }
 
-void report_learned(const struct conn *conn, enum learned_note note, const struct entry *entry,
+/* The name that the client asked for, and what kind of client it is. */
+static void describe_client(struct line *line, const struct conn *conn)
+{
+	line_object(line, "tls");
+	line_text(line, "sni", conn->hello->host);
+	line_text(line, "ja4", conn->ja4);
+	line_object_end(line);
+}
+
+void report_learned(struct conn *conn, enum learned_note note, const struct entry *entry,
 		    const struct entry *before)
 {
-	/* NULL: nothing that anybody wants to hear of. */
-	static const struct {
-		enum event_type kind;
-		const char *type, *what;
-	} events[] = {
-		[LEARNED_ADDED] = { EVENT_LEARNED, "learned", "added" },
-		[LEARNED_GENERALISED] = { EVENT_LEARNED, "learned", "generalised" },
-		[LEARNED_CLASS_CHANGED] = { EVENT_ALERT, "alert", "class_changed" },
-		[LEARNED_KEY_CHANGED] = { EVENT_ALERT, "alert", "key_changed" },
-		[LEARNED_LIMITED] = { EVENT_ALERT, "alert", "client_limit" },
-		[LEARNED_FULL] = { EVENT_ALERT, "alert", "no_room" },
+	static const enum alert_kind alerts[] = {
+		[LEARNED_CLASS_CHANGED] = ALERT_CLASS_CHANGED,
+		[LEARNED_KEY_CHANGED] = ALERT_KEY_CHANGED,
+		[LEARNED_LIMITED] = ALERT_CLIENT_LIMIT,
+		[LEARNED_FULL] = ALERT_NO_ROOM,
 	};
-	json_t *event;
+	bool is_news =
+		note == LEARNED_ADDED ? entry->class != LEARN_NOTHING : note == LEARNED_GENERALISED;
+	enum event_type type = is_news ? EVENT_LEARNED : EVENT_ALERT;
+	struct line *line = &conn->worker->line;
 
-	if (note > LEARNED_FULL || !events[note].type ||
-	    (note == LEARNED_ADDED && entry->class == LEARN_NOTHING))
+	if ((!is_news && (note > LEARNED_FULL || note < LEARNED_CLASS_CHANGED)) ||
+	    !is_wanted(conn, type))
 		return;
-	event = event_of(conn, events[note].type, events[note].what);
-	json_object_set_new(event, "entry", entry_of(entry));
+	if (is_news) {
+		begin(conn, type);
+		line_text(line, "what", note == LEARNED_ADDED ? "added" : "generalised");
+	} else {
+		begin_alert(conn, alerts[note]);
+	}
+	describe_entry(line, "entry", entry);
 	if (note == LEARNED_CLASS_CHANGED || note == LEARNED_KEY_CHANGED)
-		json_object_set_new(event, "before", entry_of(before));
-	put(conn, events[note].kind, event);
+		describe_entry(line, "before", before);
+	put(conn->worker, type);
 }
 
-void report_impostor(const struct conn *conn)
+void report_impostor(struct conn *conn)
 {
-	json_t *event = event_of(conn, "alert", "impostor");
+	struct line *line = &conn->worker->line;
 
-	set_text(event, "host", conn->hello->host);
-	set_text(event, "detail", conn->detail);
-	put(conn, EVENT_ALERT, event);
+	if (!is_wanted(conn, EVENT_ALERT))
+		return;
+	begin_alert(conn, ALERT_IMPOSTOR);
+	describe_client(line, conn);
+	line_text(line, "detail", conn->detail);
+	put(conn->worker, EVENT_ALERT);
 }
 
-void report_pinned(const struct conn *conn, const struct pinned_count *count)
+void report_pinned(struct conn *conn, const struct pinned_count *count)
 {
-	json_t *event = event_of(conn, "alert", "pinned");
+	struct line *line = &conn->worker->line;
 
-	set_text(event, "host", conn->hello->host);
-	json_object_set_new(event, "ja4", json_string(conn->ja4));
-	json_object_set_new(event, "refusals", json_integer(count->refusals));
-	json_object_set_new(event, "clients", json_integer(count->clients));
-	put(conn, EVENT_ALERT, event);
+	if (!is_wanted(conn, EVENT_ALERT))
+		return;
+	begin_alert(conn, ALERT_PINNED);
+	describe_client(line, conn);
+	line_object(line, "pinned");
+	line_number(line, "refusals", count->refusals);
+	line_number(line, "clients", count->clients);
+	line_object_end(line);
+	put(conn->worker, EVENT_ALERT);
+}
+
+/* --- certificates --- */
+
+static void describe_chain(struct line *line, const struct conn *conn)
+{
+	struct der chain[VERIFY_CHAIN_MAX];
+	unsigned n = upstream_chain(conn->upstream, chain, VERIFY_CHAIN_MAX);
+	struct certificate certificate;
+
+	line_list(line, "chain");
+	for (unsigned i = 0; i < n && i < REPORT_CHAIN_MAX; i++) {
+		if (certificate_read(chain[i], &certificate) < 0)
+			continue;
+		line_object(line, NULL);
+		describe_certificate(line, &certificate);
+		line_object_end(line);
+	}
+	line_list_end(line);
+	line_number(line, "n_chain", n);
+}
+
+void report_unverified(struct conn *conn)
+{
+	struct line *line = &conn->worker->line;
+
+	if (conn->is_own || !is_wanted(conn, EVENT_VERIFICATION))
+		return;
+	begin(conn, EVENT_VERIFICATION);
+	describe_client(line, conn);
+	line_object(line, "verification");
+	line_text(line, "verdict", verify_text(conn->chain_verdict));
+	line_text(line, "detail", conn->detail);
+	describe_chain(line, conn);
+	line_object_end(line);
+	put(conn->worker, EVENT_VERIFICATION);
+}
+
+void report_issued(struct worker *worker, const struct conn *conn, const struct report_issue *issue)
+{
+	struct line *line = &worker->line;
+	char sha256[CERTIFICATE_SHA256_SIZE];
+	struct certificate certificate;
+
+	if (!events_are_wanted(worker->engine->events, EVENT_ISSUED) ||
+	    certificate_read(issue->leaf, &certificate) < 0)
+		return;
+	certificate_hex(issue->server_digest, sha256);
+	line_begin(line, EVENT_ISSUED, clock_wall_us());
+	if (conn)
+		describe_ends(line, conn);
+	line_object(line, "tls");
+	line_text(line, "sni", issue->host);
+	line_text(line, "sha256", sha256);
+	line_object_end(line);
+	line_object(line, "issued");
+	line_text(line, "ca", issue->is_trusted ? "trusted" : "untrusted");
+	describe_certificate(line, &certificate);
+	line_text(line, "unrecorded", issue->unrecorded);
+	line_object_end(line);
+	put(worker, EVENT_ISSUED);
 }

@@ -86,6 +86,7 @@ void worker_deinit(struct worker *worker)
 	forge_deinit(&worker->forge);
 	revocation_deinit(&worker->revocation);
 	pipe_pool_deinit(&worker->pipes);
+	line_deinit(&worker->line);
 	relay_pool_deinit(&worker->buffers);
 	resumptions_free(worker->resumptions);
 	judge_free(worker->judge);

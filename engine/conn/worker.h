@@ -11,11 +11,14 @@
 #include "conn/relay.h"
 #include "conn/revocation.h"
 #include "net/splice.h"
+#include "tap/line.h"
 
 /*
  * One thread with a loop of its own: its listeners, its connections, its line to certgen. What
  * workers share is in struct engine.
  */
+enum { WORKER_FATES = FATE_BLOCK + 1 };
+
 struct worker {
 	struct engine *engine;
 	pthread_t thread;
@@ -40,7 +43,9 @@ struct worker {
 	uint64_t short_said;   /* ms, when that was last said */
 	uint64_t retry;        /* ms, when to try again */
 	atomic_bool has_left;  /* its listeners, because the engine drains */
-	atomic_uint_fast64_t turned; /* ms, its last turn */
+	atomic_uint_fast64_t turned;            /* ms, its last turn */
+	struct line line;                       /* the event that is being written */
+	_Atomic uint64_t n_ended[WORKER_FATES]; /* connections, by fate; any thread reads */
 	uint8_t scratch[HELLO_MAX];
 };
 

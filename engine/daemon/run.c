@@ -21,6 +21,7 @@
 #include "base/handover.h"
 #include "base/log.h"
 #include "conn/worker.h"
+#include "daemon/announce.h"
 #include "daemon/fetcher.h"
 #include "daemon/listeners.h"
 #include "daemon/privilege.h"
@@ -37,6 +38,7 @@ struct running {
 	struct worker *workers;
 	unsigned n_workers;
 	unsigned n_started;
+	struct announcer announcer;
 	const char *path;
 	int control;
 	int fetchers[LISTENERS_WORKERS]; /* of each worker: its line to the fetcher */
@@ -147,6 +149,7 @@ static void stop(struct running *run)
 	pinned_free(engine->pinned);
 	exclusive_free(engine->exclusive);
 	learned_free(engine->learned);
+	announcer_deinit(&run->announcer);
 	events_free(engine->events);
 	settings_unref(engine->settings);
 	free(run->workers);
@@ -200,6 +203,7 @@ static void reload(struct running *run)
 	if (load(run, &settings, &error) < 0) {
 		log_error("%s", error.text);
 		log_error("not reloaded: the old configuration stays in force");
+		announce_reload(&run->announcer, error.text);
 		return;
 	}
 	config = settings->config;
@@ -212,6 +216,7 @@ static void reload(struct running *run)
 	pinned = pinned_options(config);
 	pinned_set_options(engine->pinned, &pinned);
 	engine_set_settings(engine, settings);
+	announce_reload(&run->announcer, NULL);
 	log_info("reloaded %s", run->path);
 }
 
@@ -263,9 +268,11 @@ static bool on_signal(struct running *run, int signals)
 	return info.ssi_signo != SIGTERM;
 }
 
-/* The numbers of the status page, which need not be of this very moment. */
+/* The numbers of the status page, which need not be of this very moment; and events. */
 static void tell(struct running *run)
 {
+	const struct config *config =
+		run->engine.settings->config; /* only this thread changes it */
 	struct engine *engine = &run->engine;
 	uint64_t oldest = UINT64_MAX, n_unrecorded = 0;
 
@@ -280,6 +287,9 @@ static void tell(struct running *run)
 	engine->status->n_connections = atomic_load(&engine->n_connections);
 	engine->status->unrecorded = n_unrecorded;
 	engine->status->n_flows = atomic_load(&engine->n_flows) - run->first_flow;
+	if (run->drained == 0) /* or it is the new engine's to say */
+		announce_mode(&run->announcer);
+	announce_stats(&run->announcer, config->log.stats_interval);
 }
 
 static void wait_for_end(struct running *run, int signals)
@@ -366,6 +376,7 @@ int run_engine(const struct run *given)
 	if (r == 0)
 		r = start(&run, given);
 	if (r == 0) {
+		announcer_init(&run.announcer, &run.engine, run.workers, run.n_workers);
 		given->status->n_workers = run.n_workers;
 		wait_for_end(&run, signals);
 		log_info("stopping");

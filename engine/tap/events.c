@@ -263,6 +263,13 @@ void events_put(struct events *events, enum event_type type, const char *text, s
 		pthread_cond_broadcast(&queue->more);
 }
 
+void events_put_line(struct events *events, enum event_type type, struct line *line)
+{
+	bool is_whole = line_end(line);
+
+	events_put(events, type, is_whole ? line->text : NULL, line->n);
+}
+
 unsigned events_count(struct events *events, struct events_count *ret_counts, unsigned n)
 {
 	unsigned i = 0;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/event.h"
+#include "tap/line.h"
 
 /*
  * Events, on their way to every output. Whoever has one puts it into a queue of bounded size and
@@ -17,10 +18,7 @@
  */
 struct events;
 
-enum {
-	EVENTS_ERROR_SIZE = 1024, /* as that of struct config_error */
-	EVENT_MAX = 256 * 1024,   /* bytes of one */
-};
+enum { EVENTS_ERROR_SIZE = 1024 }; /* as that of struct config_error */
 
 /* A queue of that many bytes, and no outputs. 0 or -errno. */
 int events_new(size_t queue, struct events **ret_events);
@@ -50,6 +48,9 @@ bool events_are_wanted(struct events *events, enum event_type type);
 
 /* One JSON object, without a newline. Any thread. NULL: it could not be made, and counts as lost. */
 void events_put(struct events *events, enum event_type type, const char *text, size_t n);
+
+/* Ends the line and puts it. */
+void events_put_line(struct events *events, enum event_type type, struct line *line);
 
 /* Counters since the start. */
 struct events_count {

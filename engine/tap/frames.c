@@ -9,15 +9,6 @@
 #include "tap/journal.h"
 #include "tap/syslog.h"
 
-const char *event_text(enum event_type type)
-{
-#define WORD(name, word) word,
-	static const char *const words[] = { EVENT_TYPES(WORD) };
-#undef WORD
-
-	return words[type];
-}
-
 unsigned event_severity(enum event_type type)
 {
 	switch (type) {

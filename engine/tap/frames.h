@@ -48,6 +48,5 @@ int frames_append(struct frames *frames, const void *bytes, size_t n);
 
 /* How severe events of this kind are, as syslog(3) counts. */
 unsigned event_severity(enum event_type type);
-const char *event_text(enum event_type type);
 
 #endif

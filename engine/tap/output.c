@@ -24,7 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "tap/events.h"
-#include "tap/json.h"
+#include "tap/line.h"
 
 enum {
 	BATCH_SIZE = EVENT_MAX + sizeof(struct ring_record),
@@ -83,15 +83,16 @@ static void note_success(struct output *output)
 
 static int add_loss(struct output *output)
 {
-	json_t *event =
-		json_pack("{s:o, s:s, s:{s:I}}", "timestamp", json_time(clock_wall_us()),
-			  "event_type", "lost", "lost", "events", (json_int_t)output->n_missed);
-	char *text = event ? json_dumps(event, JSON_COMPACT) : NULL;
-	int r = text ? frames_add(&output->frames, &output->options, EVENT_LOST, text, strlen(text))
-		     : -ENOMEM;
+	struct line line = { 0 };
+	int r = -ENOMEM;
 
-	free(text);
-	json_decref(event);
+	line_begin(&line, EVENT_LOST, clock_wall_us());
+	line_object(&line, "lost");
+	line_number(&line, "events", output->n_missed);
+	line_object_end(&line);
+	if (line_end(&line))
+		r = frames_add(&output->frames, &output->options, EVENT_LOST, line.text, line.n);
+	line_deinit(&line);
 	return r;
 }
 

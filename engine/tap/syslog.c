@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tap/line.h"
+
 enum {
 	HEADER_MAX = 512,
 	HOST_MAX = 256, /* RFC 5424 section 6.2.4: 255 characters */

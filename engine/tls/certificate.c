@@ -35,8 +35,13 @@ static void copy_letters(const char *bytes, size_t n, char *text, size_t size)
 
 static void name_text(const X509_NAME *name, char *text, size_t size)
 {
-	/* RFC 2253 with everything outside printable ASCII escaped, but for whole UTF-8 letters. */
-	unsigned long flags = XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB;
+	/*
+	 * As RFC 2253, with everything outside printable ASCII escaped, but for whole UTF-8
+	 * letters; in the order of the certificate, and with a space behind each comma.
+	 */
+	unsigned long flags = (XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB &
+			       ~(unsigned long)(XN_FLAG_DN_REV | XN_FLAG_SEP_MASK)) |
+			      XN_FLAG_SEP_CPLUS_SPC;
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *bytes;
 	long n;
@@ -51,11 +56,21 @@ static void name_text(const X509_NAME *name, char *text, size_t size)
 	BIO_free(bio);
 }
 
-static void hex_text(const uint8_t *bytes, size_t n, char *text, size_t size)
+void certificate_hex(const uint8_t digest[32], char ret_text[CERTIFICATE_SHA256_SIZE])
+{
+	for (size_t i = 0; i < 32; i++)
+		snprintf(ret_text + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* "0C:00:99" */
+static void colon_text(const uint8_t *bytes, size_t n, bool is_upper, char *text, size_t size)
 {
 	text[0] = '\0';
-	for (size_t i = 0; i < n && 2 * i + 3 <= size; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	for (size_t i = 0; i < n && 3 * i + 3 <= size; i++) {
+		if (i > 0)
+			*text++ = ':';
+		text += snprintf(text, 3, is_upper ? "%02X" : "%02x", bytes[i]);
+	}
 }
 
 static void time_text(const ASN1_TIME *time, char text[CERTIFICATE_TIME_SIZE])
@@ -64,7 +79,7 @@ static void time_text(const ASN1_TIME *time, char text[CERTIFICATE_TIME_SIZE])
 
 	text[0] = '\0';
 	if (ASN1_TIME_to_tm(time, &tm))
-		strftime(text, CERTIFICATE_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
+		strftime(text, CERTIFICATE_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
 }
 
 /* An IA5String has no business with anything but printable ASCII. A NUL must not end it. */
@@ -136,15 +151,18 @@ int certificate_key_digest(struct der der, uint8_t ret_digest[32])
 void certificate_of_x509(const X509 *x509, struct der der, struct certificate *ret_certificate)
 {
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(x509);
+	unsigned n_sha1 = 0;
 	uint8_t digest[32];
 
 	memset(ret_certificate, 0, sizeof(*ret_certificate));
 	name_text(X509_get_subject_name(x509), ret_certificate->subject, CERTIFICATE_NAME_SIZE);
 	name_text(X509_get_issuer_name(x509), ret_certificate->issuer, CERTIFICATE_NAME_SIZE);
-	hex_text(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial),
-		 ret_certificate->serial, sizeof(ret_certificate->serial));
+	colon_text(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial), true,
+		   ret_certificate->serial, sizeof(ret_certificate->serial));
+	if (EVP_Digest(der.bytes, der.n, digest, &n_sha1, EVP_sha1(), NULL))
+		colon_text(digest, n_sha1, false, ret_certificate->sha1, CERTIFICATE_SHA1_SIZE);
 	certificate_digest(der, digest);
-	hex_text(digest, sizeof(digest), ret_certificate->fingerprint, CERTIFICATE_SHA256_SIZE);
+	certificate_hex(digest, ret_certificate->fingerprint);
 	time_text(X509_get0_notBefore(x509), ret_certificate->not_before);
 	time_text(X509_get0_notAfter(x509), ret_certificate->not_after);
 	read_sans(x509, ret_certificate);

@@ -189,7 +189,7 @@ class Engine:
         def claim():
             self._read_log()
             for i, event in enumerate(self._events):
-                about = event.get("entry", event).get("host")
+                about = event.get("entry", {}).get("host") or event.get("tls", {}).get("sni")
                 if (event["event_type"], event.get("what"), about) == (kind, what, host):
                     return self._events.pop(i)
             return None

@@ -359,7 +359,7 @@ class Resumes(LearnedTest):
                     self.assertIn("Reused, ", said)
                     self.assertTrue(line["downstream"]["resumed"])
                     self.assertTrue(line["client_certificate"]["requested"])
-                    self.assertEqual(line["upstream"]["certificate"]["verdict"], "ok")
+                    self.assertEqual(line["upstream"]["verdict"], "ok")
                 said, line = self.s_client(host, family, "-sess_in", session)
                 self.assertIn(line["fate"], ("learn", "pass"))
                 self.assertIn("New, ", said)

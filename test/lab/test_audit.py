@@ -38,7 +38,7 @@ class Audit(LabTest):
         record, = [event for event in self.found("--name", host) if event["host"] == host]
         self.assertEqual((record["event_type"], record["outcome"], record["src_ip"], record["ca"]["kind"]),
             ("issued", "issued", line["src_ip"], "trusted"))
-        self.assertEqual(record["server"]["fingerprint"], line["upstream"]["certificate"]["fingerprint"])
+        self.assertEqual(record["server"]["fingerprint"], line["tls"]["sha256"])
         self.assertEqual(record["issued"]["san"], ["*.many.example", "192.0.2.1"])
         shown = self.lab.client.run("openssl", "s_client", "-connect", f"{self.address(host)}:443", "-servername", host,
             stdin=subprocess.DEVNULL).stdout

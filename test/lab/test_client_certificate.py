@@ -123,7 +123,8 @@ class ClientCertificate(LabTest):
         self.assertEqual(passed.to_server, client.to_server)
         self.assertEqual(passed.to_client, client.to_client)
         self.assertGreater(len(client.to_client), len(reply.body))
-        self.assertEqual(line["bytes"], {"to_server": len(client.to_server), "to_client": len(client.to_client)})
+        self.assertEqual((line["flow"]["bytes_toserver"], line["flow"]["bytes_toclient"]),
+            (len(client.to_server), len(client.to_client)))
         self.assertEqual(probe.to_server[:1], b"\x16")
         self.assertEqual(len(probe.to_server), 5 + int.from_bytes(probe.to_server[3:5], "big"))
 

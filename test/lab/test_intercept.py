@@ -62,8 +62,8 @@ class Intercept(LabTest):
             self.assertEqual(reply.saw["alpn"], alpn)
             self.assert_intercepted(line)
             self.assertEqual(line["tls"]["sni"], "plain.example")
-            self.assertEqual(line["upstream"]["certificate"]["verdict"], "ok")
-            self.assertGreater(line["bytes"]["to_client"], len(reply.body))
+            self.assertEqual(line["upstream"]["verdict"], "ok")
+            self.assertGreater(line["flow"]["bytes_toclient"], len(reply.body))
 
     @each_family
     def test_gnutls(self, family):
@@ -189,13 +189,13 @@ class Intercept(LabTest):
             self.assertEqual(reply.error, "")
             self.assertEqual(_digest(got), _digest(self.bulk))
             self.assert_fate(line, fate, reason)
-            self.assertGreaterEqual(line["bytes"]["to_client"], SIZE)
+            self.assertGreaterEqual(line["flow"]["bytes_toclient"], SIZE)
             put = f"put-{fate}-{family}"
             reply, line = self.curl(host, "-T", self.bulk, family=family, path=f"/files/{put}")
             self.assertEqual(reply.error, "")
             self.assertEqual(_digest(self.nginx.files / put), _digest(self.bulk))
             self.assert_fate(line, fate, reason)
-            self.assertGreaterEqual(line["bytes"]["to_server"], SIZE)
+            self.assertGreaterEqual(line["flow"]["bytes_toserver"], SIZE)
 
     @each_family
     def test_half_close(self, family):

@@ -213,7 +213,7 @@ class Outcomes(LabTest):
             for _ in range(2):
                 self.refuse("plain.example")
             event = self.engine.event("alert", "pinned", "plain.example")
-            self.assertEqual(event["clients"], 1)
+            self.assertEqual(event["pinned"]["clients"], 1)
             end, port = self.connect("plain.example")
             wire.TlsEnd(end, wire.client_context(self.pki.root.certificate), server_hostname="plain.example")
             end.close()

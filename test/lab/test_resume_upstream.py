@@ -55,7 +55,7 @@ class ResumeUpstream(LearnedTest):
     def assert_upstream(self, line, resumed, fate=("intercept", "default")):
         self.assert_fate(line, *fate)
         self.assertEqual(line["upstream"].get("resumed", False), resumed, line)
-        self.assertEqual(line["upstream"]["certificate"]["verdict"], "ok", line)
+        self.assertEqual(line["upstream"]["verdict"], "ok", line)
 
     def visits(self, host, family, expected, **how):
         """As many visits: which of them went by a session that was resumed."""

@@ -437,7 +437,7 @@ static ssize_t receive_datagram(int fd, char *bytes, size_t size)
 	return n;
 }
 
-static const char event_text[] = "{\"timestamp\":\"2026-11-02T19:00:00.123456+0000\",\"n\":7}";
+static const char sample[] = "{\"timestamp\":\"2026-11-02T19:00:00.123456+0000\",\"n\":7}";
 
 static void test_syslog(void **state)
 {
@@ -449,19 +449,19 @@ static void test_syslog(void **state)
 	gethostname(host, sizeof(host) - 1);
 	outputs[0].facility = 16;
 	assert_int_equal(configure(outputs, 1), 0);
-	events_put(events, EVENT_ALERT, event_text, strlen(event_text));
+	events_put(events, EVENT_ALERT, sample, strlen(sample));
 	(void)receive_datagram(fd, got, sizeof(got));
 	snprintf(want, sizeof(want), "<132>1 2026-11-02T19:00:00.123456Z %s postern %d alert - %s",
-		 host, (int)getpid(), event_text);
+		 host, (int)getpid(), sample);
 	assert_string_equal(got, want);
 	outputs[0].format = OUTPUT_RFC3164;
 	outputs[0].is_cee = true;
 	setenv("TZ", "UTC", 1);
 	assert_int_equal(configure(outputs, 1), 0);
-	events_put(events, EVENT_CONNECTION, event_text, strlen(event_text));
+	events_put(events, EVENT_CONNECTION, sample, strlen(sample));
 	(void)receive_datagram(fd, got, sizeof(got));
 	snprintf(want, sizeof(want), "<134>Nov  2 19:00:00 postern[%d]: @cee: %s", (int)getpid(),
-		 event_text);
+		 sample);
 	assert_string_equal(got, want);
 	close(fd);
 }
@@ -483,8 +483,8 @@ static void test_syslog_over_tcp(void **state)
 	outputs[0].transport = OUTPUT_BY_TCP;
 	snprintf(outputs[0].port, sizeof(outputs[0].port), "%u", ntohs(address.sin_port));
 	assert_int_equal(configure(outputs, 1), 0);
-	events_put(events, EVENT_ALERT, event_text, strlen(event_text));
-	events_put(events, EVENT_STATS, event_text, strlen(event_text));
+	events_put(events, EVENT_ALERT, sample, strlen(sample));
+	events_put(events, EVENT_STATS, sample, strlen(sample));
 	fd = accept_one(listener);
 	for (ssize_t r = 1; r > 0 && !(rest = strstr(got, "stats - {"), rest && strchr(rest, '}'));
 	     n_got += (size_t)r)
