@@ -25,7 +25,7 @@
 enum event_type { EVENT_TYPES(EVENT_ENUM) EVENT_N_TYPES };
 #undef EVENT_ENUM
 
-/* Sets of them have the bit 1 << type. What an output lost is for that output, whatever it takes. */
+/* Sets of them. Each output gets EVENT_LOST, whatever it takes. */
 #define EVENT_BIT(type) (1U << (type))
 #define EVENT_ALL (EVENT_BIT(EVENT_N_TYPES) - 1)
 

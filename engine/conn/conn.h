@@ -4,6 +4,7 @@
 
 #include "base/timer.h"
 #include "conn/engine.h"
+#include "conn/notes.h"
 #include "conn/relay.h"
 #include "learn/learn.h"
 #include "net/splice.h"
@@ -13,7 +14,6 @@
 #include "tls/judge.h"
 #include "tls/resumptions.h"
 #include "tls/session.h"
-#include "tls/sighting.h"
 
 struct worker;
 struct forged;
@@ -41,14 +41,6 @@ struct watch;
 #define CONN_ENUM(name, word) name,
 enum conn_state { CONN_STATES(CONN_ENUM) N_CONN_STATES };
 #undef CONN_ENUM
-
-/* For the event at its end: what is known of a leg that is gone, as the members of objects. */
-struct conn_notes {
-	char *upstream, *tls, *request; /* owned; NULL: nothing */
-	bool was_asked;                 /* seen in a passed handshake */
-	enum sighting_answer answer;
-	uint8_t answer_alert;
-};
 
 struct conn {
 	struct worker *worker;

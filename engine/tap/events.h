@@ -46,7 +46,7 @@ void events_reopen(struct events *events);
 /* Whether any output takes events of this kind: the others need not even be made. */
 bool events_are_wanted(struct events *events, enum event_type type);
 
-/* One JSON object, without a newline. Any thread. NULL: it could not be made, and counts as lost. */
+/* One JSON object, without a newline. Any thread. NULL: it could not be made; it is counted. */
 void events_put(struct events *events, enum event_type type, const char *text, size_t n);
 
 /* Ends the line and puts it. */
@@ -60,7 +60,7 @@ struct events_count {
 
 /* The first `n` outputs: how many were filled in. The names last until events_configure(). */
 unsigned events_count(struct events *events, struct events_count *ret_counts, unsigned n);
-/* Events that no output had a chance to get: there was no memory for them, or they were too long. */
+/* Events that no output could get: there was no memory for them, or they were too long. */
 uint64_t events_unmade(struct events *events);
 
 #endif

@@ -62,6 +62,14 @@ static void put_key(struct line *line, const char *key)
 
 /* --- strings --- */
 
+static bool are_continued(const uint8_t *at, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return false;
+	return true;
+}
+
 /* How long the character is that begins here (RFC 3629), 0 if none does. */
 static size_t letter(const uint8_t *at, size_t left)
 {
@@ -69,11 +77,8 @@ static size_t letter(const uint8_t *at, size_t left)
 	static const uint8_t most[] = { 0, 0, 0xbf, 0x9f, 0x8f };
 	size_t n = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
 
-	if (n == 0 || n > left || at[0] > 0xf4)
+	if (n == 0 || n > left || at[0] > 0xf4 || !are_continued(at, n))
 		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
 	/* Neither longer than need be, nor half of a pair of UTF-16, nor beyond the last. */
 	if ((at[0] == 0xe0 || at[0] == 0xf0) && at[1] < least[n])
 		return 0;

@@ -317,7 +317,12 @@ static void leave(struct output *output)
 static void *run(void *argument)
 {
 	struct output *output = argument;
+	int fd = output->fd < 0 ? output_open(&output->options) : -1;
 
+	if (fd >= 0)
+		output_adopt(output, fd);
+	else if (output->fd < 0) /* said now, not when there is something to deliver */
+		fail(output, -fd);
 	while (take(output)) {
 		adopt_next(output);
 		if (output->frames.count == 0)
