@@ -12,6 +12,7 @@ the cell says. Each engine logs a line for each connection, as postern does.
     stage.py    the lab, its servers, loads         sides.py    ways to measure one engine
     engines.py  postern and its peers               cells.py    what is measured, and the bars
     clocks.py   CPU time, memory, profiles          page.py, plot.py    what is written
+    collector.py, knock.py    many events, and who takes them
 """
 
 import argparse

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 
 import sides
+from collector import HEALTHY, RATE, Collected
 from engines import FLOOR, HAPROXY, NGINX, POSTERN, SSLSPLIT
 from sides import DIRECT, FULL, Cost, Fresh, Kernel, Latency, Many, Memory
 from stage import BULK, FRESH, FloorLoad, Load, LoadFailed
@@ -197,6 +198,17 @@ def first_visit(stage, count):
     return Cell("first", (Row(f"first visit to a name, {count} names", "CPU us", bars),), made)
 
 
+def events(stage, count):
+    """With a collector that accepts and never reads: traffic does not notice."""
+    load = Load("latency.example", count, processes=1)
+    made = {HEALTHY: Collected(stage, load, True), POSTERN: Collected(stage, load, False)}
+    bars = (Bar(HEALTHY, 1.1, 1),)
+    what = f"{RATE:,} events a second, a dead collector"
+    return Cell("events", (Row(f"{what}: one of them", "CPU us", bars),
+        Row(f"{what}: intercepted beside them, p50", "ms", bars),
+        Row(f"{what}: intercepted beside them, p99", "ms", (Bar(HEALTHY),))), made)
+
+
 P256 = Bar(HAPROXY, 0.45, 0.25), Bar(SSLSPLIT, 0.34), Bar(FLOOR, None, 1.5)
 RSA = Bar(HAPROXY, 0.6, 0.33), Bar(SSLSPLIT), Bar(FLOOR)
 
@@ -217,5 +229,6 @@ CELLS = {
     "kernel": lambda stage, size: kernel(stage, size.connections),
     "memory": lambda stage, size: memory(stage, HELD),
     "latency": lambda stage, size: latency(stage, size.connections),
+    "events": lambda stage, size: events(stage, size.connections),
     "many": lambda stage, size: many(stage, size.connections, size.many),
 }
