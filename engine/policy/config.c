@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "policy/authorities.h"
 #include "policy/document.h"
@@ -35,6 +36,7 @@ struct loader {
 	struct config *config;
 	struct config_error *ret_error;
 	struct place places[KEYS_N];
+	bool is_fleet; /* reading what all boxes of a fleet share */
 };
 
 static void *member_of(struct config *config, const struct key *key)
@@ -50,6 +52,9 @@ static int set_key(struct loader *loader, struct document *document, const struc
 	const char *text;
 	int r;
 
+	if (loader->is_fleet && !key_is_shared(key))
+		return mistake(document->ret_error, document->file, document_line(value), key->name,
+			       "is for each box to say, and may not stand in the fleet's files");
 	value_expected(key->kind, NULL, key->size, expected);
 	r = document_text(document, value, key->name, expected, &text);
 	if (r < 0)
@@ -213,14 +218,13 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int read_drop_ins(struct loader *loader, const char *main_file)
+/* `folder` ends in a slash. One that is not there is empty. */
+static int read_folder(struct loader *loader, const char *folder)
 {
-	char folder[PATH_MAX], file[PATH_MAX];
+	char file[PATH_MAX];
 	struct dirent **entries = NULL;
 	int n, r = 0;
 
-	if (!value_path(main_file, "conf.d/", folder, sizeof(folder)))
-		return -ENAMETOOLONG;
 	n = scandir(folder, &entries, filter_drop_in, compare_names);
 	if (n < 0 && errno == ENOENT)
 		return 0;
@@ -237,6 +241,43 @@ static int read_drop_ins(struct loader *loader, const char *main_file)
 		free(entries[i]);
 	}
 	free(entries);
+	return r;
+}
+
+static int read_drop_ins(struct loader *loader, const char *main_file)
+{
+	char folder[PATH_MAX];
+
+	return value_path(main_file, "conf.d/", folder, sizeof(folder))
+		       ? read_folder(loader, folder)
+		       : -ENAMETOOLONG;
+}
+
+/*
+ * What is there may be a link, which is put to another folder while we read (engine/fleet): its end
+ * is looked up once, so that all files are of one kind. A link to nothing is a mistake.
+ */
+static int read_fleet(struct loader *loader, const char *main_file, const char *fleet)
+{
+	char name[PATH_MAX], folder[PATH_MAX];
+	struct stat st;
+	int r;
+
+	if (!value_path(main_file, fleet ? fleet : CONFIG_FLEET, name, sizeof(name)))
+		return -ENAMETOOLONG;
+	if (lstat(name, &st) < 0 && errno == ENOENT)
+		return 0;
+	if (!realpath(name, folder)) {
+		r = -errno;
+		mistake(loader->ret_error, name, 0, NULL, "cannot be read: %s", strerror(errno));
+		return r;
+	}
+	if (strlen(folder) + 1 >= sizeof(folder))
+		return -ENAMETOOLONG;
+	strcat(folder, "/");
+	loader->is_fleet = true;
+	r = read_folder(loader, folder);
+	loader->is_fleet = false;
 	return r;
 }
 
@@ -344,11 +385,19 @@ static int loader_finish(struct loader *loader, int r, const char *file, struct 
 
 int config_load(const char *path, struct config **ret_config, struct config_error *ret_error)
 {
+	return config_load_fleet(path, NULL, ret_config, ret_error);
+}
+
+int config_load_fleet(const char *path, const char *fleet, struct config **ret_config,
+		      struct config_error *ret_error)
+{
 	struct loader loader;
 	int r = loader_init(&loader, ret_error);
 
 	if (r == 0)
 		r = read_file(&loader, path);
+	if (r == 0)
+		r = read_fleet(&loader, path, fleet);
 	if (r == 0)
 		r = read_drop_ins(&loader, path);
 	return loader_finish(&loader, r, path, ret_config);

@@ -14,9 +14,10 @@
 #include "policy/words.h"
 
 /*
- * The configuration: one YAML file and the *.yaml of the folder conf.d beside it, in the order of
- * their names; a later file overrides a key and appends to `rules`. postern.conf(5) documents every
- * key. A struct config is immutable once loaded.
+ * The configuration: one YAML file, the *.yaml of the folder fleet beside it, which all boxes of a
+ * fleet share, and those of the folder conf.d, each in the order of their names; a later file
+ * overrides a key and appends to `rules`. postern.conf(5) documents every key. A struct config is
+ * immutable once loaded.
  */
 
 struct config {
@@ -38,6 +39,9 @@ struct config {
 	struct config_certgen certgen;
 
 	struct config_audit audit;
+	struct {
+		char keys[CONFIG_PATH_MAX]; /* file or folder of public keys, PEM */
+	} bundle;
 	struct ruleset *rules; /* never NULL; holds the default */
 	enum action fallback;  /* the key `default`, which the rules hold too */
 

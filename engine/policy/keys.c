@@ -86,6 +86,44 @@ const struct key *keys_find(const char *name)
 	return NULL;
 }
 
+/* Keys, and groups of keys with a dot behind them. What is not named is the box's own. */
+static const char *const shared[] = {
+	"default",
+	"on_failure",
+	"quic",
+	"hello.",
+	"tls.",
+	"ca.certificate",
+	"ca.untrusted_certificate",
+	"certgen.max_lifetime",
+	"audit.on_failure",
+	"upstream.",
+	"downstream.",
+	"client_certificate.",
+	"gate.cache",
+	"gate.forward_rules",
+	"learn.nothing_ttl",
+	"learn.siblings",
+	"learn.per_client",
+	"learn.approval",
+	"learn.ttl",
+	"learn.pass_addresses",
+	"pinned.",
+	"timeouts.",
+};
+
+bool key_is_shared(const struct key *key)
+{
+	for (unsigned i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+		size_t n = strlen(shared[i]);
+
+		if (strncmp(key->name, shared[i], n) == 0 &&
+		    (shared[i][n - 1] == '.' || key->name[n] == '\0'))
+			return true;
+	}
+	return false;
+}
+
 bool config_text(const struct config *config, const char *name, char *text, size_t size)
 {
 	const struct key *key = keys_find(name);

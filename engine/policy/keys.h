@@ -75,6 +75,8 @@
 	  "after an alert, for the client to close")                                               \
 	X("timeouts.drain", timeouts.drain, duration, "1h",                                        \
 	  "after an upgrade, for the connections of the old engine")                               \
+	X("bundle.keys", bundle.keys, path, "/etc/postern/bundle.pub",                             \
+	  "public keys whose bundles are applied: a file, or a folder of files")                   \
 	X("log.queue", log.queue, queue_size, "8M", "events that wait for slow outputs")           \
 	X("log.stats_interval", log.stats_interval, duration, "1m",                                \
 	  "between events of statistics")                                                          \
@@ -97,6 +99,9 @@ extern const struct key keys_all[KEYS_N];
 
 /* NULL: no key has this name. */
 const struct key *keys_find(const char *name);
+
+/* Whether all boxes of a fleet may share its value: it is policy, and says nothing of the box. */
+bool key_is_shared(const struct key *key);
 
 /* One line per key: name, default, meaning. For --help, the manual page and its test. */
 struct config_key {
