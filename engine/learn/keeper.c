@@ -278,14 +278,18 @@ int keeper_start(struct table *table, struct store *store, uint64_t write_every,
 	return 0;
 }
 
-void keeper_stop(struct keeper *keeper)
+bool keeper_stop(struct keeper *keeper)
 {
+	bool is_stored;
+
 	if (!keeper)
-		return;
+		return true;
 	atomic_store(&keeper->is_stopping, true);
 	(void)eventfd_write(keeper->wake, 1);
 	pthread_join(keeper->thread, NULL);
+	is_stored = keeper_is_stored(keeper);
 	keeper_free(keeper);
+	return is_stored;
 }
 
 bool keeper_is_stored(struct keeper *keeper)

@@ -15,7 +15,7 @@ struct keeper;
 int keeper_start(struct table *table, struct store *store, uint64_t write_every,
 		 struct keeper **ret_keeper);
 /* Writes what is left, if the store takes it. NULL is fine. */
-void keeper_stop(struct keeper *keeper);
+bool keeper_stop(struct keeper *keeper);
 bool keeper_is_stored(struct keeper *keeper);
 
 #endif

@@ -77,16 +77,19 @@ int learned_open(const struct learned_options *options, const char *url,
 	return 0;
 }
 
-void learned_free(struct learned *learned)
+bool learned_free(struct learned *learned)
 {
+	bool is_stored;
+
 	if (!learned)
-		return;
-	keeper_stop(learned->keeper);
+		return true;
+	is_stored = keeper_stop(learned->keeper);
 	table_deinit(&learned->table);
 	generaliser_free(learned->generaliser);
 	quota_deinit(&learned->quota);
 	flights_deinit(&learned->flights);
 	free(learned);
+	return is_stored;
 }
 
 bool learned_is_stored(struct learned *learned)
@@ -474,6 +477,87 @@ int learned_import(struct learned *learned, const struct entry *entry)
 
 	key_make(&key, own.host, &own.server);
 	return table_edit(&learned->table, &key, import_edit, &own);
+}
+
+struct adoption {
+	const struct entry *told, *before;
+	uint64_t now;
+};
+
+/* Whether the state that is in force here came by the bundle before. */
+static bool is_fleets(const struct entry *entry, const struct entry *before)
+{
+	return before && entry_is_operators(before) && before->state == entry->state;
+}
+
+static void adopt_known(struct entry *entry, const struct adoption *adoption)
+{
+	const struct entry was = *entry, *told = adoption->told;
+	bool is_own = entry_is_operators(entry) && !is_fleets(entry, adoption->before);
+
+	entry_merge(entry, told);
+	if (is_own) {
+		entry->state = was.state;
+		entry->decision = was.decision;
+	} else if (entry_is_operators(&was) || entry_is_operators(told)) {
+		entry->state = told->state;
+		if (entry->state != was.state && entry->decision <= was.decision)
+			entry->decision = was.decision + 1; /* it knows the one before */
+	}
+	entry->expires = entry_is_operators(entry) ? 0
+			 : entry->expires == 0     ? told->expires
+						   : entry->expires;
+}
+
+static enum table_verdict adopt_edit(void *context, struct entry *entry, enum table_was was)
+{
+	const struct adoption *adoption = context;
+	const struct entry *told = adoption->told;
+	uint32_t decision = entry->decision;
+
+	if (was == TABLE_WAS_THERE) {
+		adopt_known(entry, adoption);
+		return TABLE_PUT;
+	}
+	if (was == TABLE_WAS_GONE && told->last_seen <= entry->last_seen &&
+	    (adoption->before || !entry_is_operators(told)))
+		return TABLE_KEEP;
+	*entry = *told;
+	if (entry->decision < decision)
+		entry->decision = decision;
+	return TABLE_PUT;
+}
+
+int learned_adopt(struct learned *learned, const struct entry *entry, const struct entry *before)
+{
+	struct entry told = *entry;
+	struct adoption adoption = { .told = &told, .before = before };
+	struct key key;
+
+	if (told.source != LEARN_OPERATOR)
+		told.source = LEARN_FLEET;
+	key_make(&key, told.host, &told.server);
+	return table_edit(&learned->table, &key, adopt_edit, &adoption);
+}
+
+static enum table_verdict disown_edit(void *context, struct entry *entry, enum table_was was)
+{
+	const struct adoption *adoption = context;
+
+	if (was != TABLE_WAS_THERE || !is_fleets(entry, adoption->before))
+		return TABLE_KEEP;
+	entry->decision++;
+	entry->last_seen = adoption->now;
+	return TABLE_FORGET;
+}
+
+void learned_disown(struct learned *learned, const struct entry *before, uint64_t now)
+{
+	struct adoption adoption = { .before = before, .now = now };
+	struct key key;
+
+	key_make(&key, before->host, &before->server);
+	(void)table_edit(&learned->table, &key, disown_edit, &adoption);
 }
 
 /* --- one probe for all who wait --- */

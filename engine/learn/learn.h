@@ -41,8 +41,8 @@ struct learned_options {
  */
 int learned_open(const struct learned_options *options, const char *store,
 		 struct learned **ret_learned);
-/* Writes what is not written yet. */
-void learned_free(struct learned *learned);
+/* Writes what is not written yet. False: it could not. */
+bool learned_free(struct learned *learned);
 /* A reload: all but `max` and `write_every`. */
 void learned_set_options(struct learned *learned, const struct learned_options *options);
 
@@ -99,6 +99,15 @@ unsigned learned_set_state(struct learned *learned, const char *host, const unio
 
 /* One that was exported: entry_merge(). 0, -ENOSPC (no room) or -ENOMEM. */
 int learned_import(struct learned *learned, const struct entry *entry);
+
+/*
+ * One that a fleet's bundle brings: as learned_import(), but what the operator of this box decided
+ * stays. `before`: what the bundle before it said of the same server, NULL: nothing. By that it is
+ * known whose decision is in force here: the fleet's, which follows the new bundle, or another.
+ */
+int learned_adopt(struct learned *learned, const struct entry *entry, const struct entry *before);
+/* One that the new bundle no longer has: the fleet's decision about it is forgotten. */
+void learned_disown(struct learned *learned, const struct entry *before, uint64_t now);
 
 /* Each entry, in no order, until the callback says false. It may call anything. 0 or -ENOMEM. */
 int learned_each(struct learned *learned, bool (*each)(void *context, const struct entry *entry),
