@@ -16,7 +16,7 @@
  */
 
 enum {
-	STATUS_MAGIC = 0x706f7332, /* "pos2": changes with the layout */
+	STATUS_MAGIC = 0x706f7333, /* "pos3": changes with the layout */
 	STATUS_WORKERS = 128,
 	STATUS_BEAT_MS = 500,  /* a worker that can accept says so at least this often */
 	STATUS_STALE_MS = 1500 /* a beat older than this is none */
@@ -66,6 +66,7 @@ struct status {
 	status_word n_connections;
 	status_count n_flows;    /* since it started */
 	status_count unrecorded; /* forged leaves given out but not recorded, since it started */
+	status_count reloads, reload_failures; /* of the one that accepts; ever */
 	status_count turned; /* a beat: every worker's loop turned since, able to accept or not */
 	/*
 	 * Each worker's own: its last turn, but only of turns that found it able to accept; 0 when
@@ -75,9 +76,10 @@ struct status {
 
 	/* The gate's. */
 	status_count gate_beat;
-	status_word door;                           /* enum status_door */
-	status_word why;                            /* enum status_why */
-	status_count door_since;                    /* moment */
+	status_count gate_reloads, gate_reload_failures; /* ever */
+	status_word door;                                /* enum status_door */
+	status_word why;                                 /* enum status_why */
+	status_count door_since;                         /* moment */
 	status_word mode;                           /* 0 open, 1 closed: what on_failure asks for */
 	status_word has_iptables, has_nftables;     /* sets found */
 	status_word forwards_first;                 /* operator's FORWARD rules are asked */

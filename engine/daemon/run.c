@@ -190,7 +190,8 @@ static int load(struct running *run, struct settings **ret_settings, struct conf
 	return 0;
 }
 
-static void reload(struct running *run)
+/* False: the old configuration stays in force. */
+static bool reload(struct running *run)
 {
 	struct engine *engine = &run->engine;
 	const struct config *config;
@@ -204,7 +205,7 @@ static void reload(struct running *run)
 		log_error("%s", error.text);
 		log_error("not reloaded: the old configuration stays in force");
 		announce_reload(&run->announcer, error.text);
-		return;
+		return false;
 	}
 	config = settings->config;
 	if (needs_restart(engine->settings->config, config))
@@ -218,6 +219,21 @@ static void reload(struct running *run)
 	engine_set_settings(engine, settings);
 	announce_reload(&run->announcer, NULL);
 	log_info("reloaded %s", run->path);
+	return true;
+}
+
+/* An engine that drains says nothing: another one's answer is waited for. */
+static void reload_and_tell(struct running *run)
+{
+	struct status *status = run->engine.status;
+	bool is_done = reload(run);
+
+	if (run->drained > 0)
+		return;
+	if (is_done)
+		status->reloads++;
+	else
+		status->reload_failures++;
 }
 
 /* --- waiting --- */
@@ -262,7 +278,7 @@ static bool on_signal(struct running *run, int signals)
 	if (read(signals, &info, sizeof(info)) != sizeof(info))
 		return true;
 	if (info.ssi_signo == SIGHUP)
-		reload(run);
+		reload_and_tell(run);
 	else if (info.ssi_signo == SIGUSR1 && run->drained == 0)
 		drain(run);
 	return info.ssi_signo != SIGTERM;

@@ -315,14 +315,17 @@ static void reload(struct gate *gate)
 	struct config_error error;
 	struct config *config;
 
-	if (config_load(gate->path, &config, &error) < 0)
-		return; /* the engine says it */
+	if (config_load(gate->path, &config, &error) < 0) {
+		gate->status->gate_reload_failures++;
+		return; /* the engine says why */
+	}
 	if (config->gate.queue != old->gate.queue || config->on_failure != old->on_failure)
 		close_queues(gate); /* other numbers, or overflow means something else */
 	config_free(gate->config);
 	gate->config = config;
 	gate->must_flush = true;
 	tick(gate);
+	gate->status->gate_reloads++;
 	log_info("reloaded %s", gate->path);
 }
 
