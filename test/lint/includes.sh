@@ -15,22 +15,23 @@ declare -A may=(
 	[engine/policy]="base"
 	[engine/learn]="base"
 	[engine/tap]="base"
+	[engine/fleet]="base"
 	[engine/gate]="base net tls policy"
 	[engine/conn]="base net tls policy learn tap certgen"
 	[engine/daemon]="base net tls policy learn tap gate conn"
-	[engine/cli]="base learn net tls policy tap certgen"
+	[engine/cli]="base learn net tls policy tap fleet certgen"
 	[certgen]="base"
 )
 
 # header (a pattern): the only files (patterns) that may include it
 libraries=(
 	'mbedtls/.*|psa/.*'  'engine/crypto/.*|engine/tls/(leaf\.c|mbed\.[ch]|mbed_(alert|io)\.c|protect\.c|tickets\.c|label\.[ch]|binding\.[ch]|resumption\.c|resumption_mbed\.h|upstream\.c|downstream\.c|quic_keys\.c)'
-	'openssl/.*'         '(engine/crypto|engine/tls|certgen)/.*'
+	'openssl/.*'         '(engine/crypto|engine/tls|certgen)/.*|engine/fleet/(manifest|signing)\.c'
 	'libp11\.h'          'certgen/ca_token\.c'
 	'seccomp\.h'         'certgen/filter\.c'
 	'sodium.*'           'engine/base/hash\.c|engine/crypto/.*|engine/tls/.*'
 	'yaml\.h'            'engine/policy/.*'
-	'jansson\.h'         'engine/tap/journal\.c|engine/cli/.*'
+	'jansson\.h'         'engine/tap/journal\.c|engine/cli/.*|engine/fleet/manifest\.c'
 	'sqlite3\.h'         'engine/learn/store_sqlite\.c'
 	'hiredis/.*'         'engine/learn/store_redis\.c'
 	'libpsl\.h'          'engine/learn/generalise\.c|engine/tls/trust\.c'
