@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/status.h"
 #include "certgen/ca.h"
 #include "cli/ca_paths.h"
+#include "cli/reload.h"
 
 /*
  * The next CA takes the place of the one in force, which stays beside it as the previous one. The
@@ -62,21 +61,13 @@ static int replace(const char *from, const char *path, const char *previous)
 /* A posternd that runs takes it up at once; one that does not, when it starts. */
 static int tell(const struct config *config)
 {
-	const struct status *status;
-	pid_t pid = 0;
+	enum reload reload = reload_tell(config);
 
-	if (status_open(config->status_file, &status) == 0) {
-		pid = (pid_t)status->supervisor;
-		status_close(status);
-	}
-	if (pid == 0 || (kill(pid, SIGHUP) < 0 && errno == ESRCH)) {
-		printf("%s: in force when posternd starts\n", config->ca.certificate);
-		return CLI_OK;
-	}
-	if (kill(pid, 0) < 0)
+	if (reload == RELOAD_FAILED)
 		return cli_fail(CLI_FAILURE, "posternd cannot be told to reload: %s",
 				strerror(errno));
-	printf("%s: in force, posternd was told to reload\n", config->ca.certificate);
+	printf("%s: in force%s\n", config->ca.certificate,
+	       reload == RELOAD_DONE ? ", posternd was told to reload" : " when posternd starts");
 	return CLI_OK;
 }
 

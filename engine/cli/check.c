@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "certgen/ca.h"
-#include "cli/cli.h"
+#include "cli/check.h"
 
 static int check_ca(const struct config *config)
 {
@@ -36,12 +36,17 @@ static int check_trust_store(const char *path)
 	return CLI_OK;
 }
 
+int check_config(const struct config *config)
+{
+	int code = check_ca(config);
+
+	return code == CLI_OK ? check_trust_store(config->upstream.trust_store) : code;
+}
+
 int cli_check(const struct cli *cli)
 {
-	int code = check_ca(cli->config);
+	int code = check_config(cli->config);
 
-	if (code == CLI_OK)
-		code = check_trust_store(cli->config->upstream.trust_store);
 	if (code == CLI_OK)
 		printf("%s: ok\n", cli->config_path);
 	return code;

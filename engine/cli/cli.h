@@ -45,6 +45,9 @@ struct cli {
 	bool rsa;
 	bool force;
 	bool next;
+	bool dry_run;
+	bool with_ca;
+	bool no_learned;
 };
 
 /* Each returns the exit code. */
@@ -71,6 +74,11 @@ int cli_reasons(const struct cli *cli);
 int cli_learn(const struct cli *cli);
 int cli_watch(const struct cli *cli);
 int cli_probe(const struct cli *cli);
+int cli_bundle_keygen(const struct cli *cli);
+int cli_bundle_create(const struct cli *cli);
+int cli_bundle_show(const struct cli *cli);
+int cli_bundle_verify(const struct cli *cli);
+int cli_bundle_apply(const struct cli *cli);
 
 /* "postern: ..." on standard error; returns `code`. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -73,3 +73,57 @@ int file_print(const char *path, const void *bytes, size_t n)
 {
 	return path ? file_write(path, 0644, bytes, n, true) : write_all(STDOUT_FILENO, bytes, n);
 }
+
+/* Grows as needed: what standard input will bring is not known. */
+static int read_all(int fd, size_t max, uint8_t **bytes, size_t *n)
+{
+	size_t room = 0;
+
+	for (;;) {
+		ssize_t got;
+
+		if (*n == room) {
+			size_t wanted = room ? 2 * room : 65536;
+			uint8_t *grown = realloc(*bytes, wanted);
+
+			if (!grown)
+				return -ENOMEM;
+			*bytes = grown;
+			room = wanted;
+		}
+		got = read(fd, *bytes + *n, room - *n);
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (got == 0)
+			return 0;
+		if (got > 0)
+			*n += (size_t)got;
+		if (*n > max)
+			return -EFBIG;
+	}
+}
+
+int file_read(const char *path, size_t max, uint8_t **ret_bytes, size_t *ret_n)
+{
+	bool is_standard = strcmp(path, "-") == 0;
+	int fd = is_standard ? STDIN_FILENO
+			     : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	uint8_t *bytes = NULL;
+	struct stat st;
+	size_t n = 0;
+	int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+
+	if (r == 0 && !is_standard && !S_ISREG(st.st_mode))
+		r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	if (r == 0)
+		r = read_all(fd, max, &bytes, &n);
+	if (fd >= 0 && !is_standard)
+		close(fd);
+	if (r < 0) {
+		free(bytes);
+		return r;
+	}
+	*ret_bytes = bytes;
+	*ret_n = n;
+	return 0;
+}

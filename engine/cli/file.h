@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -14,5 +15,11 @@ int file_write(const char *path, mode_t mode, const void *bytes, size_t n, bool 
 
 /* To `path`, replacing what is there; NULL: to standard output. 0 or -errno. */
 int file_print(const char *path, const void *bytes, size_t n);
+
+/*
+ * The whole of a regular file or, for "-", of standard input, into memory that is to be freed. 0;
+ * -EFBIG: more than `max` bytes; -errno.
+ */
+int file_read(const char *path, size_t max, uint8_t **ret_bytes, size_t *ret_n);
 
 #endif

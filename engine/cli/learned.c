@@ -100,7 +100,7 @@ json_t *learned_cli_json(const struct entry *entry)
 	return object;
 }
 
-static bool print_line(FILE *file, const struct entry *entry)
+bool learned_cli_write(FILE *file, const struct entry *entry)
 {
 	json_t *object = learned_cli_json(entry);
 	bool is_written = json_dumpf(object, file, JSON_COMPACT) == 0 && fputc('\n', file) != EOF;
@@ -139,7 +139,7 @@ static bool list_one(void *context, const struct entry *entry)
 		return true;
 	listing->n++;
 	if (listing->file)
-		listing->has_failed = !print_line(listing->file, entry);
+		listing->has_failed = !learned_cli_write(listing->file, entry);
 	else if (listing->cli->argument)
 		learned_cli_print(entry);
 	else
@@ -315,8 +315,7 @@ static bool read_entry(json_t *object, struct entry *entry)
 	return entry->host[0] != '\0' && addr_port(&entry->server) != 0;
 }
 
-/* Every line is read before the first is put in: a file with a mistake changes nothing. */
-static int read_entries(FILE *file, const char *name, struct entry **ret_entries, size_t *ret_n)
+int learned_cli_read(FILE *file, const char *name, struct entry **ret_entries, size_t *ret_n)
 {
 	struct entry *entries = NULL, *grown;
 	char *line = NULL;
@@ -358,7 +357,7 @@ int cli_learned_import(const struct cli *cli)
 	file = fopen(cli->argument, "re");
 	if (!file)
 		return cli_fail(CLI_FAILURE, "%s: cannot be opened", cli->argument);
-	code = read_entries(file, cli->argument, &entries, &n);
+	code = learned_cli_read(file, cli->argument, &entries, &n);
 	fclose(file);
 	if (code == CLI_OK)
 		code = learned_cli_open(cli, &learned);

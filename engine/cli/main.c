@@ -52,6 +52,17 @@ static const struct command {
 	{ "ca import", cli_ca_import, "cCkfx", "--certificate FILE [--key FILE] [--force] [--next]",
 	  "put a certificate signed elsewhere in place, or a whole CA" },
 	{ "ca rotate", cli_ca_rotate, "c", "", "put the next CA in force, without a restart" },
+	{ "bundle keygen", cli_bundle_keygen, "a", "FILE",
+	  "make a key that signs bundles, and FILE.pub for the boxes" },
+	{ "bundle create", cli_bundle_create, "cakoSIL",
+	  "--key FILE -o BUNDLE [--ca] [--no-learned] [--serial N] [FOLDER]",
+	  "pack what a fleet shares, and sign it" },
+	{ "bundle show", cli_bundle_show, "makj", "BUNDLE [--key PUBLIC] [--json]",
+	  "print who made it, and what is in it" },
+	{ "bundle verify", cli_bundle_verify, "mak", "BUNDLE [--key PUBLIC]",
+	  "say whether it is whole, and signed by somebody who is trusted" },
+	{ "bundle apply", cli_bundle_apply, "cafD", "BUNDLE [--dry-run] [--force]",
+	  "put it in force on this box, or change nothing" },
 	{ "learn", cli_learn, "mPtpjo",
 	  "--pcap FILE ... [--port N|any] [--probe] [--json] [-o RULES]",
 	  "say which servers in captures ask for client certificates" },
@@ -113,11 +124,12 @@ static const struct member {
 	size_t offset;
 	bool is_flag;
 } members[] = {
-	TEXT('c', config_path), TEXT('o', output),    TEXT('s', subject), TEXT('C', certificate),
-	TEXT('k', key),         TEXT('i', interface), TEXT('t', port),    TEXT('T', seconds),
-	TEXT('A', address),     TEXT('K', client),    TEXT('n', name),    TEXT('S', serial),
-	TEXT('F', fingerprint), TEXT('e', since),     FLAG('p', probe),   FLAG('d', der),
-	FLAG('j', json),        FLAG('r', rsa),       FLAG('f', force),   FLAG('x', next),
+	TEXT('c', config_path), TEXT('o', output),    TEXT('s', subject),    TEXT('C', certificate),
+	TEXT('k', key),         TEXT('i', interface), TEXT('t', port),       TEXT('T', seconds),
+	TEXT('A', address),     TEXT('K', client),    TEXT('n', name),       TEXT('S', serial),
+	TEXT('F', fingerprint), TEXT('e', since),     FLAG('p', probe),      FLAG('d', der),
+	FLAG('j', json),        FLAG('r', rsa),       FLAG('f', force),      FLAG('x', next),
+	FLAG('D', dry_run),     FLAG('I', with_ca),   FLAG('L', no_learned),
 };
 
 static void set_option(struct cli *cli, int letter)
@@ -167,6 +179,9 @@ static int read_options(const struct command *command, int argc, char **argv, st
 		{ "rsa", no_argument, NULL, 'r' },
 		{ "force", no_argument, NULL, 'f' },
 		{ "next", no_argument, NULL, 'x' },
+		{ "dry-run", no_argument, NULL, 'D' },
+		{ "ca", no_argument, NULL, 'I' },
+		{ "no-learned", no_argument, NULL, 'L' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int letter;
