@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { DER_SEQUENCE = 0x30 };
+
 struct signing_key {
 	EVP_PKEY *pkey;
 };
@@ -288,6 +290,8 @@ bool signing_is_secret(const void *bytes, size_t n)
 
 	if (memmem(bytes, n, pem, sizeof(pem) - 1))
 		return true;
+	if (n == 0 || at[0] != DER_SEQUENCE) /* libcrypto takes its time to see that */
+		return false;
 	pkey = d2i_AutoPrivateKey(NULL, &at, length);
 	at = bytes;
 	store = pkey ? NULL : d2i_PKCS12(NULL, &at, length);
