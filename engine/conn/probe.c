@@ -63,14 +63,21 @@ static enum conn_state block_chain(struct conn *c)
 			  bad_chains[c->chain_verdict].alert);
 }
 
-static void judge(struct conn *c)
+/* False: a certificate is on its way that may make it another verdict. */
+static bool judge(struct conn *c)
 {
 	struct der chain[VERIFY_CHAIN_MAX];
+	unsigned n;
 
-	if (!c->judgement)
-		learning_judge(c, chain, upstream_chain(c->upstream, chain, VERIFY_CHAIN_MAX));
+	if (!c->judgement || c->judgement->issuer_url) {
+		n = upstream_chain(c->upstream, chain, VERIFY_CHAIN_MAX);
+		learning_judge(c, chain, n);
+		if (issuers_are_awaited(c, chain, n))
+			return false;
+	}
 	if (c->is_own && c->chain_verdict != VERIFY_OK)
 		learning_forget(c);
+	return true;
 }
 
 /* A server of TLS 1.2 that goes on has said so; another has yet to be heard. */
@@ -87,8 +94,7 @@ static enum conn_state asked_and_went_on(struct conn *c)
 /* The handshake is complete, and a forged leaf is all that is missing. */
 static enum conn_state judge_server(struct conn *c)
 {
-	judge(c);
-	if (c->chain_verdict == VERIFY_OK && revocation_is_awaited(c))
+	if (!judge(c) || (c->chain_verdict == VERIFY_OK && revocation_is_awaited(c)))
 		return CONN_PROBING;
 	if (c->chain_verdict == VERIFY_OK) {
 		c->reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
@@ -184,7 +190,8 @@ static enum conn_state judge_asking_server(struct conn *c)
 {
 	const struct config *config = config_of(c);
 
-	judge(c);
+	if (!judge(c))
+		return CONN_PROBING;
 	if (c->chain_verdict != VERIFY_OK)
 		report_unverified(c);
 	if (c->chain_verdict == VERIFY_UNSUPPORTED)
@@ -213,7 +220,7 @@ static enum conn_state unsupported(struct conn *c, enum reason reason)
 	if (c->is_proving)
 		return pass_unproven(c);
 	if (outcome_is_asked(c) && outcome_is_refusal(session_alert(c->upstream))) {
-		judge(c);
+		(void)judge(c); /* with what is there: the session is over */
 		return outcome_refused(c);
 	}
 	if (session_alert(c->upstream))

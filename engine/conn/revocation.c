@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/revocation.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/log.h"
 #include "conn/worker.h"
 #include "tls/ocsp.h"
 
@@ -24,12 +22,6 @@ struct inquiry {
 	uint64_t until; /* ms, for which the status holds, or an answer may come */
 };
 
-void revocation_init(struct revocation *revocation, int fd)
-{
-	*revocation =
-		(struct revocation){ .sock = { .fd = fd, .readable = true, .writable = true } };
-}
-
 static void forget(struct revocation *revocation, struct inquiry *inquiry)
 {
 	HASH_DEL(revocation->all, inquiry);
@@ -41,34 +33,9 @@ void revocation_deinit(struct revocation *revocation)
 {
 	while (revocation->all)
 		forget(revocation, revocation->all);
-	sock_close(&revocation->sock);
 }
 
 /* --- questions --- */
-
-static bool send_order(struct conn *c, const struct ocsp_question *question, uint64_t number)
-{
-	const struct config *config = config_of(c);
-	struct revocation_order order = {
-		.number = number,
-		.mark = config->mark_upstream,
-		.timeout_s = (uint32_t)((config->timeouts.ocsp + 999) / 1000),
-		.n_url = (uint32_t)strlen(question->url),
-		.n_body = (uint32_t)question->n,
-		.may_be_private = config->upstream.ocsp_private,
-	};
-	uint8_t message[REVOCATION_MESSAGE_MAX];
-	size_t n = sizeof(order);
-
-	memcpy(message, &order, n);
-	memcpy(message + n, question->url, order.n_url);
-	n += order.n_url;
-	memcpy(message + n, question->request, question->n);
-	n += question->n;
-	c->worker->revocation.sock.writable = true; /* full is not for long */
-	return c->worker->revocation.sock.fd >= 0 &&
-	       sock_send(&c->worker->revocation.sock, message, n) == (ssize_t)n;
-}
 
 /* NULL: no memory. What nobody can be asked about is unknown for a while. */
 static struct inquiry *ask(struct conn *c, const struct ocsp_question *question)
@@ -82,7 +49,6 @@ static struct inquiry *ask(struct conn *c, const struct ocsp_question *question)
 	if (HASH_COUNT(revocation->all) >= REVOCATION_MAX)
 		forget(revocation, revocation->all);
 	memcpy(inquiry->key, question->key, sizeof(inquiry->key));
-	inquiry->number = ++revocation->last;
 	inquiry->status = OCSP_UNKNOWN;
 	inquiry->until = now + REVOCATION_AGAIN_MS;
 	HASH_ADD(hh, revocation->all, key, sizeof(inquiry->key), inquiry);
@@ -90,7 +56,8 @@ static struct inquiry *ask(struct conn *c, const struct ocsp_question *question)
 		free(inquiry);
 		return NULL;
 	}
-	if (send_order(c, question, inquiry->number)) {
+	inquiry->number = fetch_send(c, question->url, question->request, question->n);
+	if (inquiry->number > 0) {
 		inquiry->judgement = c->judgement;
 		inquiry->judgement->n_refs++;
 	}
@@ -171,40 +138,19 @@ static void settle(struct inquiry *inquiry, const uint8_t *bytes, size_t n, uint
 	inquiry->judgement = NULL;
 }
 
-static void settle_number(struct worker *worker, uint64_t number, const uint8_t *bytes, size_t n)
+bool revocation_settle(struct worker *worker, uint64_t number, const uint8_t *bytes, size_t n)
 {
 	for (struct inquiry *inquiry = worker->revocation.all; inquiry; inquiry = inquiry->hh.next)
 		if (inquiry->number == number && inquiry->judgement) {
 			settle(inquiry, bytes, n, worker->loop.now);
-			return;
+			return true;
 		}
+	return false;
 }
 
-/* Nobody will answer any more. */
-static void lose(struct worker *worker)
+void revocation_lose(struct worker *worker)
 {
-	log_error(
-		"the fetcher is gone: authorities are not asked until the engine is started again");
-	sock_close(&worker->revocation.sock);
 	for (struct inquiry *inquiry = worker->revocation.all; inquiry; inquiry = inquiry->hh.next)
 		if (inquiry->judgement)
 			settle(inquiry, NULL, 0, worker->loop.now);
-}
-
-void revocation_receive(struct worker *worker)
-{
-	static const size_t header = sizeof(uint64_t);
-	uint8_t message[sizeof(uint64_t) + OCSP_ANSWER_MAX];
-	uint64_t number;
-	ssize_t n;
-
-	worker->revocation.sock.readable = true;
-	while ((n = sock_recv(&worker->revocation.sock, message, sizeof(message))) >=
-	       (ssize_t)header) {
-		memcpy(&number, message, header);
-		settle_number(worker, number, message + header, (size_t)n - header);
-	}
-	if (n != -EAGAIN)
-		lose(worker);
-	worker_wake_waiting(worker);
 }

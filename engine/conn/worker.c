@@ -36,7 +36,7 @@ static int watch_all(struct worker *worker)
 	if (r == 0)
 		r = loop_watch_level(&worker->loop, &worker->forge.sock);
 	if (r == 0)
-		r = loop_watch_level(&worker->loop, &worker->revocation.sock);
+		r = loop_watch_level(&worker->loop, &worker->fetch.sock);
 	return r;
 }
 
@@ -55,8 +55,8 @@ int worker_init(struct worker *worker, struct engine *engine, unsigned index,
 	atomic_init(&worker->new_certgen, -1);
 	forge_init(&worker->forge, engine->leaf_keys);
 	worker->forge.sock.kind = SOCK_CERTGEN;
-	revocation_init(&worker->revocation, fetcher);
-	worker->revocation.sock.kind = SOCK_FETCHER;
+	fetch_line_init(&worker->fetch, fetcher);
+	worker->fetch.sock.kind = SOCK_FETCHER;
 	worker->wake =
 		(struct sock){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .kind = SOCK_WAKE };
 	r = loop_init(&worker->loop);
@@ -85,6 +85,8 @@ void worker_deinit(struct worker *worker)
 	sock_close(&worker->wake);
 	forge_deinit(&worker->forge);
 	revocation_deinit(&worker->revocation);
+	issuers_deinit(&worker->issuers);
+	fetch_line_deinit(&worker->fetch);
 	pipe_pool_deinit(&worker->pipes);
 	line_deinit(&worker->line);
 	relay_pool_deinit(&worker->buffers);
@@ -272,7 +274,7 @@ static void dispatch(struct worker *worker, struct sock *sock)
 		forge_receive(&worker->forge);
 		break;
 	case SOCK_FETCHER:
-		revocation_receive(worker);
+		fetch_receive(worker);
 		break;
 	case SOCK_WAKE:
 		if (read(sock->fd, &count, sizeof(count)) < 0)

@@ -7,7 +7,9 @@
 #include "base/loop.h"
 #include "conn/conn.h"
 #include "conn/engine.h"
+#include "conn/fetch.h"
 #include "conn/forge.h"
+#include "conn/issuers.h"
 #include "conn/relay.h"
 #include "conn/revocation.h"
 #include "net/splice.h"
@@ -27,7 +29,9 @@ struct worker {
 	struct sock wake;         /* eventfd: look at the next, and at what the engine wants */
 	atomic_int new_certgen;   /* descriptor of a new line to certgen, or -1 */
 	struct forge forge;
+	struct fetch_line fetch;
 	struct revocation revocation;
+	struct issuers issuers;
 	struct tls_thread *tls;
 	struct judge *judge;
 	struct resumptions *resumptions;

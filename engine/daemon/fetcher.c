@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "conn/revocation.h"
+#include "conn/fetch.h"
 #include "daemon/children.h"
+#include "tls/aia.h"
 #include "tls/http.h"
 #include "tls/ocsp.h"
 
@@ -50,13 +51,13 @@ static void answer(int fd, uint64_t number, const uint8_t *bytes, size_t n)
 
 /* --- one request, in a process of its own --- */
 
-static _Noreturn void fetch(int fd, const struct revocation_order *order, const uint8_t *rest)
+static _Noreturn void fetch(int fd, const struct fetch_order *order, const uint8_t *rest)
 {
 	const struct rlimit cpu = { CPU_S, CPU_S };
-	uint8_t bytes[OCSP_ANSWER_MAX];
+	uint8_t bytes[OCSP_ANSWER_MAX], row[AIA_SIZE_MAX];
 	char url[OCSP_URL_SIZE];
 	struct http_order http = { .url = url,
-				   .body = rest + order->n_url,
+				   .body = order->n_body > 0 ? rest + order->n_url : NULL,
 				   .n = order->n_body,
 				   .mark = order->mark,
 				   .may_be_private = order->may_be_private,
@@ -69,21 +70,23 @@ static _Noreturn void fetch(int fd, const struct revocation_order *order, const 
 	alarm(order->timeout_s + 1); /* for all its parts together */
 	memcpy(url, rest, order->n_url);
 	url[order->n_url] = '\0';
-	n = http_post(&http, bytes);
+	n = http_fetch(&http, bytes);
+	if (!http.body)
+		n = aia_pack((struct der){ .bytes = bytes, .n = n }, row);
 	if (n == 0)
 		_exit(1);
-	answer(fd, order->number, bytes, n);
+	answer(fd, order->number, http.body ? bytes : row, n);
 	_exit(0);
 }
 
-static bool is_sound(const struct revocation_order *order, size_t n)
+static bool is_sound(const struct fetch_order *order, size_t n)
 {
 	return order->n_url < OCSP_URL_SIZE && order->n_body <= OCSP_REQUEST_MAX &&
 	       order->timeout_s > 0 && n == sizeof(*order) + order->n_url + order->n_body;
 }
 
 /* False: there is no room, or no process to be had. */
-static bool start(struct fetcher *fetcher, unsigned line, const struct revocation_order *order,
+static bool start(struct fetcher *fetcher, unsigned line, const struct fetch_order *order,
 		  const uint8_t *rest)
 {
 	struct fetch *at = fetcher->fetches;
@@ -109,8 +112,8 @@ static bool start(struct fetcher *fetcher, unsigned line, const struct revocatio
 
 static void receive(struct fetcher *fetcher, unsigned line)
 {
-	uint8_t message[REVOCATION_MESSAGE_MAX];
-	struct revocation_order order;
+	uint8_t message[FETCH_MESSAGE_MAX];
+	struct fetch_order order;
 	int fd = fetcher->lines[line].fd;
 	ssize_t n = recv(fd, message, sizeof(message), MSG_DONTWAIT);
 

@@ -3,13 +3,14 @@
 #define POSTERN_DAEMON_FETCHER_H
 
 /*
- * The process that asks OCSP responders on the workers' behalf: what servers name in their
- * certificates is fetched and taken apart in a process that has no connections, no plaintext and no
- * key of any kind. It makes another for each request, so that each dies with its own.
+ * The process that asks OCSP responders, and fetches intermediates, on the workers' behalf: what
+ * servers name in their certificates is fetched and taken apart in a process that has no
+ * connections, no plaintext and no key of any kind. It makes another for each request, so that each
+ * dies with its own.
  *
  * Started by the engine before it has anything to hide, and with the rights that it keeps. Ends
  * when the last of the sockets is closed. *ret_fds: one for each worker, SEQPACKET, non-blocking;
- * conn/revocation.h has what is said on them. 0 or -errno.
+ * conn/fetch.h has what is said on them. 0 or -errno.
  */
 int fetcher_start(unsigned n, int *ret_fds);
 

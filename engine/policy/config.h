@@ -63,6 +63,7 @@ struct config {
 		char crls[CONFIG_PATH_MAX];        /* folder; "": revocation is not looked at */
 		enum ocsp ocsp;
 		bool ocsp_private;              /* responders may be inside */
+		bool aia;                       /* intermediates that are missing are fetched */
 		enum action revocation_unknown; /* pass | intercept | block */
 		enum on_invalid invalid;
 		enum action unsupported; /* pass | block: the server speaks nothing we do */

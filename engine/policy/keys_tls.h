@@ -44,6 +44,8 @@
 	  "whether authorities are asked for certificates that they revoked")                      \
 	X("upstream.ocsp_private", upstream.ocsp_private, boolean, "false",                        \
 	  "whether they may be asked at private addresses")                                        \
+	X("upstream.aia", upstream.aia, boolean, "false",                                          \
+	  "whether intermediates that a server does not send are fetched")                         \
 	X("upstream.invalid", upstream.invalid, on_invalid, "block",                               \
 	  "the server's certificate does not verify")                                              \
 	X("upstream.unsupported", upstream.unsupported, pass_or_block, "pass",                     \

@@ -66,16 +66,18 @@ static size_t take(BIO *answer, uint8_t *bytes, size_t max)
 static size_t transfer(const struct http_order *order, BIO *connection, const char *host,
 		       const char *port, const char *path, uint8_t *ret_answer)
 {
-	BIO *body = BIO_new_mem_buf(order->body, (int)order->n);
+	BIO *body = order->body ? BIO_new_mem_buf(order->body, (int)order->n) : NULL;
+	const char *type = body ? "application/ocsp-request" : NULL;
+	/* Certificates come under many names; what they are is seen when they are read. */
+	const char *expected = body ? "application/ocsp-response" : NULL;
 	BIO *answer = NULL;
 	size_t n = 0;
 
-	if (body)
+	if (body || !order->body)
 		/* With one for each direction it does not try to connect. */
-		answer = OSSL_HTTP_transfer(
-			NULL, host, port, path, 0, NULL, NULL, connection, connection, NULL, NULL,
-			0, NULL, "application/ocsp-request", body, "application/ocsp-response", 1,
-			order->max, (int)order->timeout_s, 0);
+		answer = OSSL_HTTP_transfer(NULL, host, port, path, 0, NULL, NULL, connection,
+					    connection, NULL, NULL, 0, NULL, type, body, expected,
+					    1, order->max, (int)order->timeout_s, 0);
 	if (answer)
 		n = take(answer, ret_answer, order->max);
 	BIO_free(answer);
@@ -83,7 +85,7 @@ static size_t transfer(const struct http_order *order, BIO *connection, const ch
 	return n;
 }
 
-size_t http_post(const struct http_order *order, uint8_t *ret_answer)
+size_t http_fetch(const struct http_order *order, uint8_t *ret_answer)
 {
 	char *host = NULL, *port = NULL, *path = NULL;
 	int is_tls = 0, fd;

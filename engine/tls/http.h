@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One request to an OCSP responder over plain HTTP, by libcrypto's client. It blocks. */
+/*
+ * One request over plain HTTP, by libcrypto's client: a question to an OCSP responder, or for
+ * certificates. It blocks.
+ */
 struct http_order {
-	const char *url; /* "http://..." */
-	const uint8_t *body;
+	const char *url;     /* "http://..." */
+	const uint8_t *body; /* of a question; NULL: certificates are wanted */
 	size_t n;
 	uint32_t mark;       /* SO_MARK of its sockets; 0: none */
 	bool may_be_private; /* addresses that no public server has are allowed */
@@ -18,6 +21,6 @@ struct http_order {
 };
 
 /* The bytes of the answer; 0: there is none. */
-size_t http_post(const struct http_order *order, uint8_t *ret_answer);
+size_t http_fetch(const struct http_order *order, uint8_t *ret_answer);
 
 #endif

@@ -71,6 +71,7 @@ void judgement_unref(struct judgement *judgement)
 	free((void *)judgement->der.bytes);
 	OPENSSL_free((void *)judgement->issuer.bytes);
 	free(judgement->question);
+	free(judgement->issuer_url);
 	free(judgement);
 }
 
@@ -176,6 +177,9 @@ static struct judgement *judgement_new(struct judge *judge, struct trust *trust,
 	if (leaf)
 		certificate_of_x509(leaf, chain[0], &judgement->leaf);
 	keep_issuer(judgement, path.issuer);
+	if (path.last)
+		judgement->issuer_url = x509_issuer_url(path.last);
+	X509_free(path.last);
 	sk_X509_pop_free(others, X509_free);
 	X509_free(leaf);
 	if (judgement->verdict != VERIFY_OK)

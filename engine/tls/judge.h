@@ -24,6 +24,7 @@ struct judgement {
 	struct der der;                  /* the leaf; owned */
 	struct der issuer;               /* whose key signed it, when it verifies; owned */
 	struct ocsp_question *question;  /* once it was wanted; owned */
+	char *issuer_url;                /* of what is missing in the chain; owned; NULL: nothing */
 	bool is_read;                    /* it was; the rest is zero otherwise */
 	struct certificate leaf;
 };

@@ -73,11 +73,11 @@ struct session {
 	struct mbed *mbed;       /* from the beginning; NULL once the channel is there */
 	struct channel *channel; /* after the handshake, where the suite allows */
 	bool is_upstream;
-	bool is_settled;              /* it was tried */
-	bool has_certificate;         /* the server sent one, in this handshake */
-	bool is_resumed;              /* the handshake is over, and it did not */
-	bool is_request_seen;         /* a CertificateRequest was reported */
-	bool hears_late;              /* a request inside the session is to be reported */
+	bool is_settled;                      /* it was tried */
+	bool has_certificate;                 /* the server sent one, in this handshake */
+	bool is_resumed;                      /* the handshake is over, and it did not */
+	bool is_request_seen, is_flight_read; /* a CertificateRequest; all behind it, for a proof */
+	bool hears_late;                      /* a request inside the session is to be reported */
 	bool has_post_handshake_auth; /* the client's hello; only then may it come in TLS 1.3 */
 	bool is_request_late;         /* it has come */
 	struct certreq request;       /* what it said */

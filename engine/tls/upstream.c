@@ -220,6 +220,7 @@ static enum upstream_result run(struct session *session, bool stops_before_our_f
 		case MBED_STEP_ON:
 			break;
 		case MBED_STEP_FLIGHT:
+			session->is_flight_read = true;
 			if (stops_before_our_flight)
 				return UPSTREAM_PROVEN;
 			break;
@@ -254,7 +255,7 @@ enum upstream_result upstream_handshake(struct session *session)
 
 enum upstream_result upstream_prove(struct session *session)
 {
-	return run(session, true);
+	return session->is_flight_read ? UPSTREAM_PROVEN : run(session, true);
 }
 
 const struct certreq *upstream_request(const struct session *session)

@@ -72,7 +72,8 @@ enum upstream_result upstream_handshake(struct session *session);
 
 /*
  * After UPSTREAM_WANTS_CERTIFICATE: reads the rest of the server's first flight, and still sends
- * nothing. UPSTREAM_PROVEN: the server holds the key of the certificate in upstream_chain().
+ * nothing. UPSTREAM_PROVEN: the server holds the key of the certificate in upstream_chain(); asked
+ * again, that is all there is to say.
  */
 enum upstream_result upstream_prove(struct session *session);
 

@@ -289,6 +289,18 @@ static uint64_t seconds_left(X509_STORE_CTX *context)
 	return left;
 }
 
+/* NULL: nothing is missing. A certificate that signed itself has no other issuer. */
+static X509 *last_of(X509_STORE_CTX *context)
+{
+	STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(context);
+	X509 *last = sk_X509_value(path, sk_X509_num(path) - 1);
+
+	if (!last || X509_NAME_cmp(X509_get_subject_name(last), X509_get_issuer_name(last)) == 0)
+		return NULL;
+	X509_up_ref(last);
+	return last;
+}
+
 static X509 *issuer_of_leaf(X509_STORE_CTX *context)
 {
 	STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(context);
@@ -313,6 +325,8 @@ enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X
 		if (ret_path && result == VERIFY_OK)
 			*ret_path = (struct verify_path){ .left = seconds_left(context),
 							  .issuer = issuer_of_leaf(context) };
+		else if (ret_path && result == VERIFY_UNTRUSTED)
+			*ret_path = (struct verify_path){ .last = last_of(context) };
 	}
 	X509_STORE_CTX_free(context);
 	return result;

@@ -36,16 +36,20 @@ void x509_push(STACK_OF(X509) * stack, X509 *x509);
 
 /*
  * As verify_chain(); `others`: in any order. *ret_path is set, if asked for, when the result is
- * VERIFY_OK.
+ * VERIFY_OK; its `last`, when it is VERIFY_UNTRUSTED.
  */
 struct verify_path {
 	uint64_t left; /* seconds until the first certificate of it ends */
 	X509 *issuer;  /* of the leaf; counted; NULL: the leaf is an anchor itself */
+	X509 *last;    /* when the path ends below an anchor: whose issuer is missing; counted */
 };
 
 enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X509) * others,
 			       const struct verify_subject *subject, struct verify_path *ret_path,
 			       char ret_detail[VERIFY_DETAIL_SIZE]);
+
+/* Where the certificate of its issuer is to be had, "http://..."; owned. NULL: it does not say. */
+char *x509_issuer_url(const X509 *x509);
 
 /* `der`: that which x509 was parsed from. */
 void certificate_of_x509(const X509 *x509, struct der der, struct certificate *ret_certificate);

@@ -21,6 +21,7 @@ import threading
 import unittest
 import warnings
 
+import clients
 import servers
 import wire
 from case import LabTest
@@ -35,6 +36,15 @@ SERVER = "extendedKeyUsage=serverAuth"
 ANY_KEY = "ssl_ciphers ALL:@SECLEVEL=0;"  # nginx: load whatever certificate there is
 INTERCEPT, PASS, BLOCK = "intercept", "pass", "block"
 UNKNOWN = "certificate_revocation_unknown"
+
+# Of nginx, without TLS: what lies at addresses in certificates.
+PLAIN = """
+    server {{
+        listen {addresses[0]}:80;
+        listen [{addresses[1]}]:80;
+        root {folder};
+        location = /moved {{ return 302 {base}/middle.crt; }}
+    }}"""
 
 # `certificate`: makes it. `only`: the one version that such a server can be had of. `server`: nginx will not do it.
 Row = collections.namedtuple("Row", "number what host fate reason certificate directives only server")
@@ -359,7 +369,6 @@ def _(pki, host):
 
 # What other tests look at, and what nothing does yet.
 ELSEWHERE = (
-    ("V10", "the intermediate is not sent, but its address is in the leaf (AIA)", "open", "open"),
     ("V24", "OCSP: a stapled answer", *2 * ("not asked for: the engine asks the responder itself",)),
     ("V36", "upstream weaker than what the client is shown", *2 * ("never: `test_parameters.py`",)),
     ("V39", "known attacks on both faces", *2 * ("`doc/conformance.md`",)),
@@ -412,6 +421,7 @@ class Trust(LabTest):
             cls.nginx.site(host, certificate=cls.real[host])
         cls.nginx.site("plain.example")
         cls.make_responders()
+        cls.make_addresses()
         cls.turns = [servers.tls_context(cls.pki.server("turns.example", names))
             for names in (["turns.example"], ["turns.example", "also.example"])]
         servers.peer(cls.lab, "turns.example", cls.take_turns)
@@ -455,6 +465,37 @@ class Trust(LabTest):
         cls.pki.revoke(cls.real["revoked.ocsp.example"])
         for port, signer in enumerate(signers.values(), 8001):  # now that all are issued: they look but once
             servers.ocsp_responder(cls.lab, port, cls.pki, asked, signer)
+
+    @classmethod
+    def make_addresses(cls):
+        """Intermediates that nobody sends, at addresses that are in the leaves; what else may be at an address."""
+        base = "http://aia.example"
+        def at(path):
+            return (f"authorityInfoAccess=caIssuers;URI:{base}/{path}",)
+        middle = cls.pki.issue("Fetched Intermediate", cls.pki.root, extensions=AUTHORITY)
+        low = cls.pki.issue("Low Intermediate", middle, extensions=(*AUTHORITY, *at("middle.crt")))
+        lowest = cls.pki.issue("Lowest Intermediate", low, extensions=(*AUTHORITY, *at("low.crt")))
+        stranger = cls.pki.issue("Stranger", cls.pki.unknown, extensions=AUTHORITY)
+        folder = cls.lab.folder / "aia"
+        folder.mkdir()
+        for certificate, name in ((middle, "middle"), (low, "low"), (lowest, "lowest"), (stranger, "stranger")):
+            openssl("x509", "-in", certificate.certificate, "-outform", "DER", "-out", folder / f"{name}.crt")
+        openssl("crl2pkcs7", "-nocrl", "-certfile", middle.certificate, "-outform", "DER", "-out", folder / "middle.p7c")
+        (folder / "garbage").write_bytes(b"0\x82\x10\x00" + 4096 * b"x")
+        (folder / "large").write_bytes(b"0\x84\x00\x20\x00\x00" + (1 << 21) * b"x")
+        (folder / "moved").write_text("")
+        cls.nginx.sites.append(PLAIN.format(folder=folder, addresses=cls.lab.add_host("aia.example"), base=base))
+        for name, issuer, path in (
+                ("fetched", middle, "middle.crt"), ("message", middle, "middle.p7c"), ("two", low, "low.crt"),
+                ("three", lowest, "lowest.crt"), ("stranger", middle, "stranger.crt"), ("gone", middle, "gone.crt"),
+                ("garbage", middle, "garbage"), ("large", middle, "large"), ("moved", middle, "moved"),
+                ("inside", middle, "middle.crt?inside")):
+            made = chain_of(leaf(cls.pki, f"{name}.aia.example", issuer=issuer, extensions=at(path)))
+            cls.real[made.name] = made
+            cls.nginx.site(made.name, certificate=made)
+        asks = chain_of(leaf(cls.pki, "asks.aia.example", issuer=middle, extensions=at("middle.crt")))
+        cls.nginx.site(asks.name, f"ssl_client_certificate {cls.pki.clients.certificate};", "ssl_verify_client on;",
+            certificate=asks)
 
     @classmethod
     def asking(cls, name, issuer, port, *extensions, host="ocsp.example"):
@@ -566,6 +607,40 @@ class Trust(LabTest):
         yield "V24", "OCSP: revoked, with `upstream.ocsp: off`", *self.cells(
             "revoked.ocsp.example", INTERCEPT, "default")
 
+    def addresses(self):
+        unknown = BLOCK, "certificate_untrusted"
+        yield "V10", "the same, and its address is in the leaf (AIA)", *self.cells("fetched.aia.example", *unknown)
+        with self.fetching():
+            for what, name, fate, reason in (
+                    ("there it is", "fetched", INTERCEPT, "default"),
+                    ("there it is in a CMS message", "message", INTERCEPT, "default"),
+                    ("and so with the next one", "two", INTERCEPT, "default"),
+                    ("and so with two more", "three", *unknown),
+                    ("there is another", "stranger", *unknown),
+                    ("there is nothing", "gone", *unknown),
+                    ("there is garbage", "garbage", *unknown),
+                    ("there are two megabytes", "large", *unknown),
+                    ("from there it is elsewhere", "moved", *unknown)):
+                yield "V10", f"the same with `upstream.aia: true`; {what}", *self.cells(
+                    f"{name}.aia.example", fate, reason)
+
+    def test_private_address(self):
+        """Nor may it have something fetched from there."""
+        with self.fetching(is_private=False):
+            self.cells("inside.aia.example", BLOCK, "certificate_untrusted")
+
+    def test_fetched_for_one_that_asks(self):
+        """A server that asks for a certificate is judged with what was fetched, too, and passed."""
+        alice = self.pki.client("Alice")
+        with self.fetching():
+            reply = clients.curl(self.lab, "https://asks.aia.example/", "--insecure", "--cert", alice.certificate,
+                "--key", alice.key)
+            self.assert_line(reply.port, "learn", "client_certificate_requested")
+            self.assertEqual(clients.common_name(reply.saw["client_dn"]), "Alice")
+
+    def fetching(self, is_private=True):
+        return self.configured({"upstream": {"aia": True, "ocsp_private": is_private}, "timeouts": {"ocsp": "2s"}})
+
     def test_private_responder(self):
         """A server's certificate may not send the engine to an address inside."""
         with self.asked("hard", is_private=False):
@@ -630,7 +705,7 @@ class Trust(LabTest):
 
     def test_table(self):
         rows = [(each.number, each.what, *self.cells(each.host, each.fate, each.reason, each.only)) for each in ROWS]
-        for more in (self.own_ca, self.revocation, self.responders, self.changed, self.downgraded):
+        for more in (self.addresses, self.own_ca, self.revocation, self.responders, self.changed, self.downgraded):
             rows.extend(more())
         rows.extend(ELSEWHERE)
         rows.sort(key=lambda found: int(re.search(r"\d+", found[0])[0]))
