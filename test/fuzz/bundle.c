@@ -25,7 +25,7 @@ static void check_manifest(const struct manifest *manifest)
 		const struct manifest_file *file = &manifest->files[i];
 
 		assert(!manifest_path_problem(file->path));
-		assert(file->path[0] != '/' && !strstr(file->path, ".."));
+		assert(file->path[0] != '/' && file->path[0] != '.' && !strstr(file->path, "/."));
 		assert(i == 0 || strcmp(file[-1].path, file->path) < 0);
 		assert(file->role < MANIFEST_N_ROLES && file->size <= MANIFEST_SIZE_MAX);
 	}
