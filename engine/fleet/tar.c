@@ -21,9 +21,11 @@ enum {
 	GROUP = 297,
 };
 
+/* Without a zero behind it: what is not written is zero. */
 static void put(uint8_t *block, unsigned at, const char *text)
 {
-	memcpy(block + at, text, strlen(text));
+	for (; *text; text++)
+		block[at++] = (uint8_t)*text;
 }
 
 void tar_header(const char *name, uint64_t size, uint8_t block[TAR_BLOCK])

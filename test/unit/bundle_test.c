@@ -256,29 +256,25 @@ static void test_manifests(void **state)
 static void test_paths(void **state)
 {
 	static const char *const wrong[] = {
-		"",
-		"/etc/passwd",
-		"fleet//a",
-		"fleet/",
-		"../a",
-		"fleet/../a",
-		"./a",
-		"fleet/.",
-		"fleet/.git",
-		"fleet/a b",
-		"fleet/a\n",
-		"fleet/\xc3\xa9",
-		"fleet/a\\b",
-		"fleet/1/2/3/4/5/6/7/8/9/10",
-		"fleet/12345678901234567890123456789012345678901234567890123456789012345678901234"
-		"5678901234567890123456",
+		"",           "/etc/passwd",
+		"fleet//a",   "fleet/",
+		"../a",       "fleet/../a",
+		"./a",        "fleet/.",
+		"fleet/.git", "fleet/a b",
+		"fleet/a\n",  "fleet/\xc3\xa9",
+		"fleet/a\\b", "fleet/1/2/3/4/5/6/7/8/9/10",
 	};
+	char path[TAR_NAME_MAX + 2] = "";
 	static const char *const right[] = { "fleet/a", "fleet/0a1b2c3d.0", "fleet/a+b@c=d,e_-.x" };
 
 	(void)state;
 	for (size_t i = 0; i < N_OF(wrong); i++)
 		if (!manifest_path_problem(wrong[i]))
 			fail_msg("%s", wrong[i]);
+	memset(path, 'x', TAR_NAME_MAX);
+	assert_null(manifest_path_problem(path));
+	path[TAR_NAME_MAX] = 'x';
+	assert_non_null(manifest_path_problem(path));
 	for (size_t i = 0; i < N_OF(right); i++)
 		assert_null(manifest_path_problem(right[i]));
 }
