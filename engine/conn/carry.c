@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "conn/fate.h"
+#include "conn/inspect.h"
 #include "conn/late.h"
 #include "conn/learning.h"
 #include "conn/outcome.h"
@@ -62,6 +63,8 @@ static void keep_request(struct conn *c)
 		relay_keep(&c->relay[TO_SERVER]);
 	if (!c->is_relaying && outcome_is_awaited(c))
 		relay_hold(&c->relay[TO_CLIENT]);
+	if (!c->is_relaying)
+		inspect_begin(c);
 	c->is_relaying = true;
 	if (c->relay[TO_CLIENT].bytes > 0)
 		relay_forget(&c->relay[TO_SERVER]);

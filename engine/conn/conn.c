@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "conn/forge.h"
+#include "conn/inspect.h"
 #include "conn/learning.h"
 #include "conn/report.h"
 #include "conn/watch.h"
@@ -131,6 +132,7 @@ void conn_close(struct conn *conn)
 	struct worker *worker = conn->worker;
 
 	learning_end(conn);
+	inspect_end(conn);
 	if (!conn->is_own)
 		report_connection(conn);
 	timer_clear(&worker->loop.wheel, &conn->deadline);

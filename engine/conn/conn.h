@@ -17,6 +17,7 @@
 
 struct worker;
 struct forged;
+struct inspection;
 struct watch;
 
 /*
@@ -94,11 +95,12 @@ struct conn {
 	struct conn *next_waiting; /* for the same forged leaf */
 	bool is_waiting;
 
-	bool is_relaying;      /* has begun */
-	bool has_first_end;    /* one side has finished; `end` says which */
-	bool had_first_end;    /* when the deadline was last set */
-	uint64_t moved;        /* bytes, then */
-	struct relay relay[2]; /* [TO_SERVER], [TO_CLIENT] */
+	bool is_relaying;              /* has begun */
+	bool has_first_end;            /* one side has finished; `end` says which */
+	bool had_first_end;            /* when the deadline was last set */
+	uint64_t moved;                /* bytes, then */
+	struct relay relay[2];         /* [TO_SERVER], [TO_CLIENT] */
+	struct inspection *inspection; /* of the plaintext; NULL: nobody looks */
 	struct splice splice[2];
 	struct watch *watch; /* of a passed handshake that can be read; NULL: of none */
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "conn/inspect.h"
+
 enum {
 	SHARE = 4,      /* buffers one direction may move before others have their turn */
 	SPARE_MAX = 64, /* buffers kept; 4 MiB a worker */
@@ -98,6 +100,27 @@ static void keep(struct relay *relay)
 	relay->n_head += relay->end;
 }
 
+/* --- looked at --- */
+
+void relay_show(struct relay *relay, struct inspection *inspection, unsigned way)
+{
+	relay->inspection = inspection;
+	relay->way = way;
+}
+
+/* What was just put into the buffer, and the end; what is held may never reach its reader. */
+static void show(struct relay *relay)
+{
+	if (!relay->inspection || (relay->is_held && relay->end > 0))
+		return;
+	if (relay->end > 0)
+		inspect_see(relay->inspection, relay->way, relay->buffer->bytes, relay->end);
+	if ((relay->is_closed || relay->is_finished) && !relay->has_shown_end) {
+		relay->has_shown_end = true;
+		inspect_finish(relay->inspection, relay->way);
+	}
+}
+
 /* --- held back --- */
 
 void relay_hold(struct relay *relay)
@@ -113,7 +136,10 @@ const uint8_t *relay_held(const struct relay *relay, size_t *ret_n)
 
 void relay_release(struct relay *relay)
 {
+	if (!relay->is_held)
+		return;
 	relay->is_held = false;
+	show(relay);
 }
 
 /* --- moving --- */
@@ -143,6 +169,7 @@ static void fill(struct relay *relay, struct session *from)
 		relay->is_closed = true;
 	if (relay->io == SESSION_TRUNCATED)
 		relay->is_finished = true;
+	show(relay);
 }
 
 static enum session_io drain(struct relay *relay, struct session *to)
@@ -201,6 +228,7 @@ int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *byt
 		relay->dirty = n;
 	relay->io = SESSION_OK;
 	relay->is_closed = relay->is_finished = true;
+	show(relay);
 	return 0;
 }
 

@@ -21,6 +21,8 @@ enum {
 	RELAY_BUFFER = 3 * 16384 + SESSION_READ_ROOM,
 };
 
+struct inspection;
+
 struct relay_buffer {
 	struct relay_buffer *next; /* in the pool */
 	uint8_t bytes[RELAY_BUFFER];
@@ -49,6 +51,9 @@ struct relay {
 	bool keeps_head;
 	uint8_t *head; /* all that was read, while that is kept; owned */
 	size_t n_head;
+	struct inspection *inspection; /* who looks on; NULL: nobody */
+	unsigned way;                  /* for those */
+	bool has_shown_end;
 };
 
 enum relay_result {
@@ -79,7 +84,7 @@ const uint8_t *relay_head(const struct relay *relay, size_t *ret_n);
  * relay_release().
  */
 void relay_hold(struct relay *relay);
-/* What is held; NULL: nothing. */
+/* What is held; NULL: nothing. Those who look on see it when it is released. */
 const uint8_t *relay_held(const struct relay *relay, size_t *ret_n);
 void relay_release(struct relay *relay);
 
@@ -88,6 +93,9 @@ void relay_release(struct relay *relay);
  * close_notify and FIN, for relay_move() to write; it reads nothing any more. 0 or -ENOMEM.
  */
 int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *bytes, size_t n);
+
+/* From now on what is read is shown as that of `way` (conn/inspect.h); NULL: to nobody. */
+void relay_show(struct relay *relay, struct inspection *inspection, unsigned way);
 
 /* Wipes and gives back the buffer. */
 void relay_deinit(struct relay *relay, struct relay_pool *pool);
