@@ -15,26 +15,27 @@
 
 enum { NAME_MAX_ = 64 }; /* of a field, as the journal has it */
 
-static int add_field(struct frames *frames, const char *name, const char *value, size_t n)
+static int add_field(struct outgoing *outgoing, const char *name, const char *value, size_t n)
 {
 	uint64_t size = htole64(n);
-	int r = frames_append(frames, name, strlen(name));
+	int r = outgoing_append(outgoing, name, strlen(name));
 
 	if (r == 0)
-		r = frames_append(frames, "\n", 1);
+		r = outgoing_append(outgoing, "\n", 1);
 	if (r == 0)
-		r = frames_append(frames, &size, sizeof(size));
+		r = outgoing_append(outgoing, &size, sizeof(size));
 	if (r == 0)
-		r = frames_append(frames, value, n);
-	return r < 0 ? r : frames_append(frames, "\n", 1);
+		r = outgoing_append(outgoing, value, n);
+	return r < 0 ? r : outgoing_append(outgoing, "\n", 1);
 }
 
-static int add_scalar(struct frames *frames, const char *name, const json_t *value)
+static int add_scalar(struct outgoing *outgoing, const char *name, const json_t *value)
 {
 	char number[32];
 
 	if (json_is_string(value))
-		return add_field(frames, name, json_string_value(value), json_string_length(value));
+		return add_field(outgoing, name, json_string_value(value),
+				 json_string_length(value));
 	if (json_is_integer(value))
 		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
 	else if (json_is_real(value))
@@ -43,7 +44,7 @@ static int add_scalar(struct frames *frames, const char *name, const json_t *val
 		strcpy(number, json_is_true(value) ? "true" : "false");
 	else
 		return 0;
-	return add_field(frames, name, number, strlen(number));
+	return add_field(outgoing, name, number, strlen(number));
 }
 
 /* False: it is longer than the journal takes. */
@@ -57,7 +58,7 @@ static bool field_name(const char *prefix, const char *key, char ret_name[NAME_M
 }
 
 /* Two levels, as deep as events are; lists are in the message only. */
-static int add_fields(struct frames *frames, json_t *event)
+static int add_fields(struct outgoing *outgoing, json_t *event)
 {
 	char name[NAME_MAX_ + 1], inner[NAME_MAX_ + 1];
 	const char *key, *inner_key;
@@ -69,17 +70,17 @@ static int add_fields(struct frames *frames, json_t *event)
 		if (r < 0 || !field_name("POSTERN", key, name))
 			continue;
 		if (!json_is_object(value))
-			r = add_scalar(frames, name, value);
+			r = add_scalar(outgoing, name, value);
 		json_object_foreach(value, inner_key, inner_value)
 		{
 			if (r == 0 && field_name(name, inner_key, inner))
-				r = add_scalar(frames, inner, inner_value);
+				r = add_scalar(outgoing, inner, inner_value);
 		}
 	}
 	return r;
 }
 
-int journal_add(struct frames *frames, enum event_type type, const char *text, size_t n)
+int journal_add(struct outgoing *outgoing, enum event_type type, const char *text, size_t n)
 {
 	json_t *event = json_loadb(text, n, 0, NULL);
 	char head[128];
@@ -89,11 +90,11 @@ int journal_add(struct frames *frames, enum event_type type, const char *text, s
 		return -ENOMEM;
 	snprintf(head, sizeof(head), "PRIORITY=%u\nSYSLOG_IDENTIFIER=postern\nSYSLOG_FACILITY=%u\n",
 		 event_severity(type), (unsigned)LOG_FAC(LOG_DAEMON));
-	r = frames_append(frames, head, strlen(head));
+	r = outgoing_append(outgoing, head, strlen(head));
 	if (r == 0)
-		r = add_field(frames, "MESSAGE", text, n);
+		r = add_field(outgoing, "MESSAGE", text, n);
 	if (r == 0)
-		r = add_fields(frames, event);
+		r = add_fields(outgoing, event);
 	json_decref(event);
 	return r;
 }

@@ -2,7 +2,7 @@
 #ifndef POSTERN_TAP_JOURNAL_H
 #define POSTERN_TAP_JOURNAL_H
 
-#include "tap/frames.h"
+#include "tap/outgoing.h"
 
 /*
  * An entry of systemd's journal around an event, in the journal's own protocol: one datagram of
@@ -14,7 +14,7 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-int journal_add(struct frames *frames, enum event_type type, const char *text, size_t n);
+int journal_add(struct outgoing *outgoing, enum event_type type, const char *text, size_t n);
 
 /* Sends one that is too large for a datagram, in a sealed piece of memory. 0 or -errno. */
 int journal_send_large(int fd, const void *bytes, size_t n);

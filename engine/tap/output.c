@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How it works. The thread takes as many events from the queue as it has room for, makes frames of
+ * How it works. The thread takes as many events from the queue as it has room for, makes bytes of
  * them, and sends these until all are gone; only then it takes more. So what waits is in the queue,
  * which is bounded, and a collector that comes back gets what the queue still has. When the thread
  * comes back to the queue too late it learns how many events it missed, and tells that in the first
@@ -91,7 +91,8 @@ static int add_loss(struct output *output)
 	line_number(&line, "events", output->n_missed);
 	line_object_end(&line);
 	if (line_end(&line))
-		r = frames_add(&output->frames, &output->options, EVENT_LOST, line.text, line.n);
+		r = outgoing_add(&output->outgoing, &output->options, EVENT_LOST, line.text,
+				 line.n);
 	line_deinit(&line);
 	return r;
 }
@@ -120,17 +121,17 @@ static void wait_for_more(struct output *output)
 	}
 }
 
-static void make_frames(struct output *output, size_t n)
+static void make_outgoing(struct output *output, size_t n)
 {
 	struct ring_record record;
 
-	frames_clear(&output->frames);
+	outgoing_clear(&output->outgoing);
 	if (output->n_missed > 0 && add_loss(output) == 0)
 		output->n_missed = 0;
 	for (size_t at = 0; at < n; at += sizeof(record) + record.n) {
 		memcpy(&record, output->batch + at, sizeof(record));
-		if (frames_add(&output->frames, &output->options, record.type,
-			       (const char *)output->batch + at + sizeof(record), record.n) == 0)
+		if (outgoing_add(&output->outgoing, &output->options, record.type,
+				 (const char *)output->batch + at + sizeof(record), record.n) == 0)
 			continue;
 		output->n_missed++;
 		output_note_missed(output, 1);
@@ -150,14 +151,14 @@ static bool take(struct output *output)
 	n_missed = ring_missed(&queue->ring, &output->reader, output->options.events);
 	end = output->is_ended ? output->last : queue->ring.head;
 	n = ring_read(&queue->ring, &output->reader, output->options.events, end, output->batch,
-		      BATCH_SIZE, FRAMES_MAX - 1);
+		      BATCH_SIZE, OUTGOING_MAX - 1);
 	is_over = output->is_ended && n == 0;
 	rewind_if_read(queue);
 	pthread_mutex_unlock(&queue->lock);
 	output->n_missed += n_missed;
 	output_note_missed(output, n_missed);
-	make_frames(output, n);
-	return !is_over || output->frames.count > 0;
+	make_outgoing(output, n);
+	return !is_over || output->outgoing.count > 0;
 }
 
 /* --- delivering --- */
@@ -168,7 +169,7 @@ static void close_it(struct output *output)
 		close(output->fd);
 	output->fd = -1;
 	/* Whoever comes next gets what was sent in part from its beginning. */
-	output->frames.sent = frames_at(&output->frames);
+	output->outgoing.sent = outgoing_at(&output->outgoing);
 }
 
 /* After a rotation. */
@@ -218,12 +219,12 @@ static void pause_it(struct output *output)
 
 static void turn_over_if_full(struct output *output)
 {
-	const struct frames *frames = &output->frames;
+	const struct outgoing *outgoing = &output->outgoing;
 	int fd;
 
 	if (output->options.max_size == 0 || !output->is_regular || output->size == 0 ||
-	    output->size + frames->n - frames->sent <= output->options.max_size ||
-	    frames_at(frames) != frames->sent)
+	    output->size + outgoing->n - outgoing->sent <= output->options.max_size ||
+	    outgoing_at(outgoing) != outgoing->sent)
 		return;
 	fd = output_rotate(&output->options, output->fd);
 	if (fd < 0) {
@@ -253,7 +254,7 @@ static int try_to_send(struct output *output)
 static void deliver(struct output *output)
 {
 	struct pollfd fd = { .events = POLLOUT };
-	unsigned before = output->frames.done;
+	unsigned before = output->outgoing.done;
 	int r;
 
 	while ((r = try_to_send(output)) < 0) {
@@ -271,7 +272,7 @@ static void deliver(struct output *output)
 			pause_it(output);
 		look_for_missed(output);
 	}
-	atomic_fetch_add(&output->n_delivered, output->frames.done - before);
+	atomic_fetch_add(&output->n_delivered, output->outgoing.done - before);
 	if (r == 0)
 		note_success(output);
 }
@@ -282,7 +283,7 @@ static void deliver(struct output *output)
 static void count_rest(struct output *output)
 {
 	struct output_queue *queue = output->queue;
-	uint64_t n = output->frames.count - output->frames.done;
+	uint64_t n = output->outgoing.count - output->outgoing.done;
 
 	pthread_mutex_lock(&queue->lock);
 	n += ring_missed(&queue->ring, &output->reader, output->options.events);
@@ -309,7 +310,7 @@ static void leave(struct output *output)
 	queue->n_running--;
 	pthread_cond_broadcast(&queue->over);
 	pthread_mutex_unlock(&queue->lock);
-	free(output->frames.bytes);
+	free(output->outgoing.bytes);
 	free(output->batch);
 	free(output);
 }
@@ -325,7 +326,7 @@ static void *run(void *argument)
 		fail(output, -fd);
 	while (take(output)) {
 		adopt_next(output);
-		if (output->frames.count == 0)
+		if (output->outgoing.count == 0)
 			continue;
 		deliver(output);
 		if (is_out_of_time(output))

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/event.h"
-#include "tap/frames.h"
+#include "tap/outgoing.h"
 #include "tap/ring.h"
 
 /*
@@ -51,7 +51,7 @@ struct output {
 	bool is_socket;
 	uint64_t size; /* of the file */
 	uint8_t *batch;
-	struct frames frames;
+	struct outgoing outgoing;
 	uint64_t n_missed; /* events, which is to be told first */
 	uint64_t lost_when_good;
 	bool is_failing; /* and it was said */
@@ -82,7 +82,7 @@ void output_adopt(struct output *output, int fd);
  */
 int output_rotate(const struct output_options *options, int fd);
 
-/* Sends what can be sent of the frames: 0 when all are gone, -EAGAIN, or -errno. */
+/* Sends what can be sent of what is outgoing: 0 when all is gone, -EAGAIN, or -errno. */
 int output_send(struct output *output);
 
 #endif

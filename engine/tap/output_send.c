@@ -41,20 +41,22 @@ static ssize_t write_some(const struct output *output, const char *bytes, size_t
 
 static int send_stream(struct output *output)
 {
-	struct frames *frames = &output->frames;
+	struct outgoing *outgoing = &output->outgoing;
 
-	if (output->is_socket && frames->sent < frames->n && has_gone(output->fd))
+	if (output->is_socket && outgoing->sent < outgoing->n && has_gone(output->fd))
 		return -EPIPE;
-	while (frames->sent < frames->n) {
-		size_t end = output->is_socket || output->is_regular ? frames->n
-								     : frames->ends[frames->done];
-		ssize_t n = write_some(output, frames->bytes + frames->sent, end - frames->sent);
+	while (outgoing->sent < outgoing->n) {
+		size_t end = output->is_socket || output->is_regular
+				     ? outgoing->n
+				     : outgoing->ends[outgoing->done];
+		ssize_t n =
+			write_some(output, outgoing->bytes + outgoing->sent, end - outgoing->sent);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
-		frames_advance(frames, (size_t)n);
+		outgoing_advance(outgoing, (size_t)n);
 		output->size += (uint64_t)n;
 	}
 	return 0;
@@ -74,11 +76,11 @@ static int send_one(struct output *output, const char *bytes, size_t n)
 
 static int send_datagrams(struct output *output)
 {
-	struct frames *frames = &output->frames;
+	struct outgoing *outgoing = &output->outgoing;
 
-	while (frames->done < frames->count) {
-		size_t at = frames_at(frames), n = frames->ends[frames->done] - at;
-		int r = send_one(output, frames->bytes + at, n);
+	while (outgoing->done < outgoing->count) {
+		size_t at = outgoing_at(outgoing), n = outgoing->ends[outgoing->done] - at;
+		int r = send_one(output, outgoing->bytes + at, n);
 
 		if (r == -EMSGSIZE) { /* it never will be small enough */
 			output->n_missed++;
@@ -87,7 +89,7 @@ static int send_datagrams(struct output *output)
 		}
 		if (r < 0)
 			return r;
-		frames_advance(frames, at + n - frames->sent);
+		outgoing_advance(outgoing, at + n - outgoing->sent);
 	}
 	return 0;
 }

@@ -63,8 +63,8 @@ static size_t header(const struct output_options *options, enum event_type type,
 	return (size_t)length;
 }
 
-int syslog_add(struct frames *frames, const struct output_options *options, enum event_type type,
-	       const char *text, size_t n)
+int syslog_add(struct outgoing *outgoing, const struct output_options *options,
+	       enum event_type type, const char *text, size_t n)
 {
 	char head[HEADER_MAX], count[24];
 	size_t n_head = header(options, type, text, n, head);
@@ -73,9 +73,9 @@ int syslog_add(struct frames *frames, const struct output_options *options, enum
 	if (options->transport == OUTPUT_BY_TCP) {
 		int digits = snprintf(count, sizeof(count), "%zu ", n_head + n);
 
-		r = frames_append(frames, count, (size_t)digits);
+		r = outgoing_append(outgoing, count, (size_t)digits);
 	}
 	if (r == 0)
-		r = frames_append(frames, head, n_head);
-	return r < 0 ? r : frames_append(frames, text, n);
+		r = outgoing_append(outgoing, head, n_head);
+	return r < 0 ? r : outgoing_append(outgoing, text, n);
 }
