@@ -64,7 +64,11 @@ struct status {
 	/* The engine's. */
 	status_word n_workers; /* 0: not ready */
 	status_word n_connections;
-	status_count n_flows;    /* since it started */
+	status_count n_flows; /* since it started */
+	/* What is recorded of decrypted traffic: see tap/recorder.h. */
+	status_word has_capture_files, has_capture_listener, has_key_log;
+	status_word capture_clients;
+	status_count capture_packets, capture_dropped, capture_lost;
 	status_count unrecorded; /* forged leaves given out but not recorded, since it started */
 	status_count reloads, reload_failures; /* of the one that accepts; ever */
 	status_count turned; /* a beat: every worker's loop turned since, able to accept or not */

@@ -19,6 +19,7 @@ struct explanation {
 	bool has_entry;
 	struct entry entry;
 	const char *fate, *because;
+	bool is_captured;
 };
 
 static enum asked asked_of(enum learn_class class)
@@ -62,6 +63,10 @@ static void explain(const struct cli *cli, struct learned *learned, struct expla
 	e->has_entry = learned && learned_look(learned, e->subject.host, &e->subject.server,
 					       clock_wall_us(), &e->entry) != LEARNED_UNKNOWN;
 	conclude(e, config);
+	e->is_captured = e->verdict.is_captured &&
+			 strcmp(e->fate, action_text(ACTION_INTERCEPT)) == 0 &&
+			 (strcmp(config->capture.folder, "none") != 0 ||
+			  strcmp(config->capture.listen, "none") != 0);
 }
 
 static void print_text(const struct explanation *e)
@@ -73,6 +78,8 @@ static void print_text(const struct explanation *e)
 	if (e->verdict.file)
 		printf("  rule         %s:%u: %s\n", e->verdict.file, e->verdict.line,
 		       action_text(e->verdict.action));
+	if (e->is_captured)
+		printf("  captured     what it carries is to be recorded\n");
 	if (e->has_entry)
 		learned_cli_print(&e->entry);
 }
@@ -90,6 +97,8 @@ static void print_json(const struct explanation *e)
 				    json_pack("{ss, si, ss}", "file", e->verdict.file, "line",
 					      (int)e->verdict.line, "action",
 					      action_text(e->verdict.action)));
+	if (e->is_captured)
+		json_object_set_new(object, "captured", json_true());
 	if (e->has_entry)
 		json_object_set_new(object, "entry", learned_cli_json(&e->entry));
 	text = json_dumps(object, JSON_COMPACT);

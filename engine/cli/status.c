@@ -60,6 +60,24 @@ static void print_failure(const struct status *status)
 	       status_why_text((enum status_why)status->failed_why));
 }
 
+/* Nobody who looks at the box may miss that it writes what others hold to be secret. */
+static void print_records(const struct status *status)
+{
+	static const char *const where[2][2] = { { "", "served live" },
+						 { "in files", "in files and served live" } };
+
+	if (status->has_capture_files || status->has_capture_listener)
+		printf("DECRYPTED         traffic is recorded, %s (%u clients): %llu packets, %llu "
+		       "lost; %llu pieces dropped before\n",
+		       where[status->has_capture_files & 1][status->has_capture_listener & 1],
+		       (unsigned)status->capture_clients,
+		       (unsigned long long)status->capture_packets,
+		       (unsigned long long)status->capture_lost,
+		       (unsigned long long)status->capture_dropped);
+	if (status->has_key_log)
+		printf("KEY LOG           the keys of every connection are written to a file\n");
+}
+
 static void print_text(const struct status *status, enum status_door door, const char *why)
 {
 	static const char *const quic[] = { "reject", "allow", "by-host" };
@@ -91,7 +109,24 @@ static void print_text(const struct status *status, enum status_door door, const
 		       (unsigned long long)status->unrecorded);
 	if (status->draining)
 		printf("draining          %u older engines\n", (unsigned)status->draining);
+	print_records(status);
 	print_failure(status);
+}
+
+/* Absent while nothing is recorded. */
+static void set_records(json_t *json, const struct status *status)
+{
+	if (status->has_capture_files || status->has_capture_listener)
+		json_object_set_new(json, "capture",
+				    json_pack("{s:b, s:b, s:i, s:I, s:I, s:I}", "files",
+					      (int)status->has_capture_files, "listener",
+					      (int)status->has_capture_listener, "clients",
+					      (int)status->capture_clients, "packets",
+					      (json_int_t)status->capture_packets, "lost",
+					      (json_int_t)status->capture_lost, "dropped",
+					      (json_int_t)status->capture_dropped));
+	if (status->has_key_log)
+		json_object_set_new(json, "key_log", json_true());
 }
 
 static json_t *json_of(const struct status *status, enum status_door door, const char *why)
@@ -122,8 +157,11 @@ static json_t *json_of(const struct status *status, enum status_door door, const
 static int print_json(const struct status *status, enum status_door door, const char *why)
 {
 	json_t *json = json_of(status, door, why);
-	char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+	char *text;
 
+	if (json)
+		set_records(json, status);
+	text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	if (text)
 		puts(text);
 	free(text);

@@ -103,8 +103,7 @@ struct conn {
 	struct inspection *inspection; /* of the plaintext; NULL: nobody looks */
 	struct splice splice[2];
 	struct watch *watch; /* of a passed handshake that can be read; NULL: of none */
-
-	bool is_counted; /* in engine->n_connections */
+	bool is_counted;     /* in engine->n_connections */
 	uint64_t flow_id;
 	uint64_t started_wall;         /* us */
 	uint64_t started;              /* us */

@@ -12,6 +12,7 @@
 #include "learn/pinned.h"
 #include "policy/config.h"
 #include "tap/events.h"
+#include "tap/recorder.h"
 #include "tls/leaf.h"
 #include "tls/limits.h"
 #include "tls/tickets.h"
@@ -46,6 +47,7 @@ struct engine {
 	struct exclusive *exclusive;
 	struct pinned *pinned;
 	struct events *events;
+	struct recorder *recorder;
 	struct leaf_keys *leaf_keys;
 	struct tickets *tickets;
 	struct status *status; /* shared with the other processes */

@@ -6,9 +6,10 @@
 #include <stdint.h>
 
 /*
- * Who looks on at the plaintext of an intercepted connection. The relays hand over each piece in
- * the order in which it is read, before it is written on; what the engine itself answers in the
- * server's place is seen like the server's own, and what it keeps from the client is not seen.
+ * Who looks on at the plaintext of an intercepted connection. The relays hand over what they read,
+ * record by record as its sender cut it, before any of it is written on. What the engine itself
+ * answers in the server's place is seen like the server's own; what it keeps from the client is
+ * not seen.
  *
  * conn->inspection is NULL when nobody looks, and so is the pointer that the relays have: then all
  * of this costs one comparison a read.

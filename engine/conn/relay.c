@@ -108,17 +108,21 @@ void relay_show(struct relay *relay, struct inspection *inspection, unsigned way
 	relay->way = way;
 }
 
-/* What was just put into the buffer, and the end; what is held may never reach its reader. */
-static void show(struct relay *relay)
+/* What was just put into the buffer, from `begin` on; what is held may never reach its reader. */
+static void show(const struct relay *relay, size_t begin)
 {
-	if (!relay->inspection || (relay->is_held && relay->end > 0))
+	if (relay->inspection && !relay->is_held && begin < relay->end)
+		inspect_see(relay->inspection, relay->way, relay->buffer->bytes + begin,
+			    relay->end - begin);
+}
+
+static void show_end(struct relay *relay)
+{
+	if (!relay->inspection || relay->has_shown_end || (relay->is_held && relay->end > 0) ||
+	    !(relay->is_closed || relay->is_finished))
 		return;
-	if (relay->end > 0)
-		inspect_see(relay->inspection, relay->way, relay->buffer->bytes, relay->end);
-	if ((relay->is_closed || relay->is_finished) && !relay->has_shown_end) {
-		relay->has_shown_end = true;
-		inspect_finish(relay->inspection, relay->way);
-	}
+	relay->has_shown_end = true;
+	inspect_finish(relay->inspection, relay->way);
 }
 
 /* --- held back --- */
@@ -139,7 +143,8 @@ void relay_release(struct relay *relay)
 	if (!relay->is_held)
 		return;
 	relay->is_held = false;
-	show(relay);
+	show(relay, 0);
+	show_end(relay);
 }
 
 /* --- moving --- */
@@ -161,6 +166,7 @@ static void fill(struct relay *relay, struct session *from)
 		relay->io = session_read(from, relay->buffer->bytes + relay->end,
 					 RELAY_BUFFER - relay->end, &n);
 		relay->end += n;
+		show(relay, relay->end - n);
 	}
 	if (relay->end > relay->dirty)
 		relay->dirty = relay->end;
@@ -169,7 +175,7 @@ static void fill(struct relay *relay, struct session *from)
 		relay->is_closed = true;
 	if (relay->io == SESSION_TRUNCATED)
 		relay->is_finished = true;
-	show(relay);
+	show_end(relay);
 }
 
 static enum session_io drain(struct relay *relay, struct session *to)
@@ -228,7 +234,8 @@ int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *byt
 		relay->dirty = n;
 	relay->io = SESSION_OK;
 	relay->is_closed = relay->is_finished = true;
-	show(relay);
+	show(relay, 0);
+	show_end(relay);
 	return 0;
 }
 

@@ -189,6 +189,8 @@ void report_connection(struct conn *conn)
 	line_begin(line, EVENT_CONNECTION, clock_wall_us());
 	describe_ends(line, conn);
 	describe_verdict(line, conn);
+	if (conn->is_relaying && conn->verdict.is_captured)
+		line_flag(line, "captured", true);
 	describe_tls(line, conn);
 	describe_flow(line, conn);
 	if (conn->notes.upstream) {

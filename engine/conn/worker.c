@@ -17,6 +17,8 @@
 
 #include "base/log.h"
 #include "net/tproxy.h"
+#include "tap/keylog.h"
+#include "tap/recorder.h"
 
 enum {
 	BATCH = 256,
@@ -38,6 +40,19 @@ static int watch_all(struct worker *worker)
 	if (r == 0)
 		r = loop_watch_level(&worker->loop, &worker->fetch.sock);
 	return r;
+}
+
+/* Of both legs of whatever this thread does, as long as the owner wants them. */
+static void log_secret(void *context, const char *label, const uint8_t client_random[32],
+		       const uint8_t *secret, size_t n)
+{
+	struct recorder *recorder = context;
+	char line[KEYLOG_LINE_MAX];
+
+	if (!recorder_wants_keys(recorder))
+		return;
+	recorder_put_keys(recorder, line, keylog_line(label, client_random, secret, n, line));
+	explicit_bzero(line, sizeof(line));
 }
 
 int worker_init(struct worker *worker, struct engine *engine, unsigned index,
@@ -69,6 +84,9 @@ int worker_init(struct worker *worker, struct engine *engine, unsigned index,
 	worker->tls = tls_thread_new();
 	worker->judge = judge_new();
 	worker->resumptions = resumptions_new();
+	worker->listener = (struct tls_listener){ log_secret, engine->recorder };
+	if (worker->tls)
+		tls_thread_set_listener(worker->tls, &worker->listener);
 	if (r == 0 && (!worker->tls || !worker->judge || !worker->resumptions))
 		r = -EIO;
 	return r;

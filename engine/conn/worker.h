@@ -33,6 +33,7 @@ struct worker {
 	struct revocation revocation;
 	struct issuers issuers;
 	struct tls_thread *tls;
+	struct tls_listener listener; /* to its secrets */
 	struct judge *judge;
 	struct resumptions *resumptions;
 	struct pipe_pool pipes;

@@ -76,6 +76,49 @@ static int open_outputs(struct engine *engine, const struct config *config)
 	return r;
 }
 
+/* What goes to disk in the clear, or out of the process, is said at each start and reload. */
+static void warn_of_records(const struct config *config, const struct recorder_options *options)
+{
+	if (options->files.folder)
+		log_warning("capture.folder: decrypted traffic is written to %s",
+			    options->files.folder);
+	if (options->listen)
+		log_warning("capture.listen: decrypted traffic is there for whoever reaches %s",
+			    options->listen);
+	if (options->key_log)
+		log_warning("tls.key_log: the keys of EVERY connection are written to %s: whoever "
+			    "reads it can read the traffic",
+			    config->tls.key_log);
+}
+
+/* NULL for "none". */
+static const char *given(const char *text)
+{
+	return strcmp(text, "none") == 0 ? NULL : text;
+}
+
+static int set_recorder(struct recorder *recorder, const struct config *config)
+{
+	struct recorder_options options = {
+		.files = { .folder = given(config->capture.folder),
+			   .size = (uint64_t)config->capture.size << 20,
+			   .age = config->capture.age,
+			   .files = config->capture.n_files },
+		.listen = given(config->capture.listen),
+		.key_log = given(config->tls.key_log),
+	};
+	const char *key;
+	int r = recorder_set_options(recorder, &options, &key);
+
+	if (r < 0)
+		log_error("%s: %s", key,
+			  r == -EPERM ? "not this user's own file, closed to others"
+				      : strerror(-r));
+	else
+		warn_of_records(config, &options);
+	return r;
+}
+
 /* Everything that is read with the rights the engine keeps, so that a reload can read it too. */
 static int prepare(struct running *run, struct config *config)
 {
@@ -94,6 +137,11 @@ static int prepare(struct running *run, struct config *config)
 	run->first_flow = clock_wall_us();
 	atomic_init(&engine->n_flows, run->first_flow);
 	r = open_outputs(engine, config);
+	if (r < 0)
+		return r;
+	r = recorder_new(&engine->recorder);
+	if (r == 0)
+		r = set_recorder(engine->recorder, config);
 	if (r < 0)
 		return r;
 	options = learned_options(config);
@@ -150,6 +198,7 @@ static void stop(struct running *run)
 	exclusive_free(engine->exclusive);
 	learned_free(engine->learned);
 	announcer_deinit(&run->announcer);
+	recorder_free(engine->recorder);
 	events_free(engine->events);
 	settings_unref(engine->settings);
 	free(run->workers);
@@ -208,6 +257,8 @@ static bool reload(struct running *run)
 		return false;
 	}
 	config = settings->config;
+	if (set_recorder(engine->recorder, config) < 0)
+		log_error("what was recorded before goes on");
 	if (needs_restart(engine->settings->config, config))
 		log_warning("reloaded, but listen, workers, user, marks.listener, "
 			    "learn.max_entries, learn.store and log.queue change only by a "
@@ -256,6 +307,7 @@ static void drain(struct running *run)
 	log_info("another engine took over: ending with the last of %u connections",
 		 atomic_load(&run->engine.n_connections));
 	atomic_store(&run->engine.is_draining, true);
+	recorder_leave(run->engine.recorder);
 	for (unsigned i = 0; i < run->n_workers; i++)
 		worker_wake(&run->workers[i]);
 }
@@ -284,6 +336,19 @@ static bool on_signal(struct running *run, int signals)
 	return info.ssi_signo != SIGTERM;
 }
 
+static void tell_records(struct status *status, struct recorder *recorder)
+{
+	struct recorder_counts counts = recorder_counts(recorder);
+
+	status->has_capture_files = counts.has_files;
+	status->has_capture_listener = counts.has_listener;
+	status->has_key_log = counts.has_key_log;
+	status->capture_clients = counts.clients;
+	status->capture_packets = counts.packets;
+	status->capture_dropped = counts.dropped;
+	status->capture_lost = counts.lost;
+}
+
 /* The numbers of the status page, which need not be of this very moment; and events. */
 static void tell(struct running *run)
 {
@@ -300,6 +365,7 @@ static void tell(struct running *run)
 			oldest = turned;
 	}
 	engine->status->turned = oldest;
+	tell_records(engine->status, engine->recorder);
 	engine->status->n_connections = atomic_load(&engine->n_connections);
 	engine->status->unrecorded = n_unrecorded;
 	engine->status->n_flows = atomic_load(&engine->n_flows) - run->first_flow;

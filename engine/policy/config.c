@@ -379,6 +379,7 @@ static int loader_finish(struct loader *loader, int r, const char *file, struct 
 	if (config->listen.ipv6.sa.sa_family != AF_UNSPEC)
 		addr_set_port(&config->listen.ipv6, (uint16_t)config->listen.port);
 	ruleset_set_default(config->rules, config->fallback);
+	ruleset_set_default_capture(config->rules, config->capture.is_default);
 	*ret_config = config;
 	return 0;
 }

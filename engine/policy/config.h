@@ -57,6 +57,7 @@ struct config {
 		enum tls_version minimum_version;
 		struct codepoints suites, groups, signature_algorithms;
 		enum on_downgrade downgrade;
+		char key_log[CONFIG_PATH_MAX]; /* "none": they are not written */
 	} tls;
 	struct {
 		char trust_store[CONFIG_PATH_MAX]; /* PEM file or folder of hashed certificates */
@@ -123,6 +124,15 @@ struct config {
 		uint64_t refuse;    /* after an alert, for the client to close */
 		uint64_t drain;     /* an engine that another replaced, for its connections */
 	} timeouts;
+	struct {
+		char folder[CONFIG_PATH_MAX]; /* or "none" */
+		char listen[CONFIG_PATH_MAX]; /* as local_parse() takes it, or "none" */
+		bool is_default;
+		enum capture_ports ports;
+		unsigned size; /* MiB */
+		uint64_t age;  /* ms */
+		unsigned n_files;
+	} capture;
 	struct {
 		struct output_options outputs[OUTPUTS_MAX];
 		unsigned n_outputs;

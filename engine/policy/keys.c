@@ -24,6 +24,7 @@ static const char *const version_words[] = { TLS_VERSIONS(WORD) NULL };
 static const char *const downgrade_words[] = { ON_DOWNGRADES(WORD) NULL };
 static const char *const unrecorded_words[] = { ON_UNRECORDED(WORD) NULL };
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
+static const char *const capture_ports_words[] = { CAPTURE_PORTS(WORD) NULL };
 static const char *const none_words[] = { "none", NULL };
 
 static const struct value_kind boolean = { .type = VALUE_BOOL };
@@ -40,6 +41,8 @@ static const struct value_kind ca_key = { .type = VALUE_PATH, .prefix = "pkcs11:
 static const struct value_kind optional_path = { .type = VALUE_PATH, .may_be_empty = true };
 static const struct value_kind queue_size = { .type = VALUE_SIZE, .min = 1, .max = 1024 };
 static const struct value_kind path_or_none = { .type = VALUE_PATH, .words = none_words };
+static const struct value_kind capture_ports = WORDS(capture_ports_words, ALL);
+static const struct value_kind local = { .type = VALUE_LOCAL };
 static const struct value_kind store = { .type = VALUE_STORE };
 static const struct value_kind limit = { .type = VALUE_NUMBER, .min = 0, .max = 1000000 };
 static const struct value_kind level = { .type = VALUE_LABEL, .words = level_words };

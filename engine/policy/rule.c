@@ -20,8 +20,12 @@ struct prefix_list {
 	unsigned n;
 };
 
+/* What a rule says of captures. */
+enum rule_capture { RULE_CAPTURE_DEFAULT, RULE_CAPTURE_YES, RULE_CAPTURE_NO };
+
 struct rule {
 	enum action action;
+	enum rule_capture capture;
 	const char *file;
 	unsigned line;
 	struct prefix_list server, client;
@@ -31,6 +35,7 @@ struct rule {
 
 struct ruleset {
 	enum action fallback;
+	bool is_captured; /* what no rule says it of */
 	struct rule *rules;
 	uint32_t n_rules;
 	struct hostset hosts;
@@ -99,11 +104,15 @@ struct verdict ruleset_decide(const struct ruleset *rules, const struct subject 
 			first = rules->hostless[i];
 	}
 	if (first == HOSTSET_NONE)
-		return (struct verdict){ .action = rules->fallback };
+		return (struct verdict){ .action = rules->fallback,
+					 .is_captured = rules->is_captured };
 	return (struct verdict){
 		.action = rules->rules[first].action,
 		.file = rules->rules[first].file,
 		.line = rules->rules[first].line,
+		.is_captured = rules->rules[first].capture == RULE_CAPTURE_DEFAULT
+				       ? rules->is_captured
+				       : rules->rules[first].capture == RULE_CAPTURE_YES,
 	};
 }
 
@@ -172,6 +181,11 @@ void ruleset_free(struct ruleset *rules)
 void ruleset_set_default(struct ruleset *rules, enum action action)
 {
 	rules->fallback = action;
+}
+
+void ruleset_set_default_capture(struct ruleset *rules, bool is_captured)
+{
+	rules->is_captured = is_captured;
 }
 
 const char *ruleset_file(struct ruleset *rules, const char *path)
@@ -249,4 +263,9 @@ int ruleset_add_port(struct ruleset *rules, uint16_t port)
 	rule->ports = ports;
 	ports[rule->n_ports++] = port;
 	return 0;
+}
+
+void ruleset_set_capture(struct ruleset *rules, bool is_captured)
+{
+	rules->rules[rules->n_rules - 1].capture = is_captured ? RULE_CAPTURE_YES : RULE_CAPTURE_NO;
 }

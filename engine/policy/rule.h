@@ -33,6 +33,7 @@ struct verdict {
 	enum action action;
 	const char *file; /* of the rule, borrowed from the ruleset; NULL: the default decided */
 	unsigned line;
+	bool is_captured; /* its plaintext is to be recorded, should it be intercepted */
 };
 
 struct ruleset;
@@ -59,6 +60,8 @@ struct prefix;
 
 struct ruleset *ruleset_new(void); /* no rules, default intercept; NULL: no memory */
 void ruleset_set_default(struct ruleset *rules, enum action action);
+/* Whether that is captured of which no rule says it. */
+void ruleset_set_default_capture(struct ruleset *rules, bool is_captured);
 
 /* The ruleset's own copy of a file's name, which lives as long as it does; NULL: no memory. */
 const char *ruleset_file(struct ruleset *rules, const char *path);
@@ -74,5 +77,6 @@ int ruleset_add_host(struct ruleset *rules, const struct pattern *pattern);
 int ruleset_add_server(struct ruleset *rules, const struct prefix *prefix);
 int ruleset_add_client(struct ruleset *rules, const struct prefix *prefix);
 int ruleset_add_port(struct ruleset *rules, uint16_t port);
+void ruleset_set_capture(struct ruleset *rules, bool is_captured);
 
 #endif

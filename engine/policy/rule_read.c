@@ -13,8 +13,11 @@
 
 /*
  * A rule is `- ACTION: CONDITIONS`. The conditions are a mapping of the keys below, or in short the
- * value of `host` alone. Every value may be one item or a list of items.
+ * value of `host` alone. Every value may be one item or a list of items. Beside them may stand what
+ * is done with the connections, `capture`, which is no condition.
  */
+
+#define NO_CONDITION "a rule without a condition; what no rule matches is for the key default"
 
 /* One item of a key of a rule, on its way into the ruleset. */
 struct item {
@@ -85,14 +88,24 @@ static int read_port(const struct item *item)
 	return ruleset_add_port(item->rules, (uint16_t)port);
 }
 
+static int read_capture(const struct item *item)
+{
+	bool is_captured = strcmp(item->text, "true") == 0;
+
+	if (!is_captured && strcmp(item->text, "false") != 0)
+		return item_mistake(item, "true or false");
+	ruleset_set_capture(item->rules, is_captured);
+	return 0;
+}
+
 static const struct rule_key {
 	const char *name;
-	bool by_host;
+	bool by_host, is_condition;
 	int (*read)(const struct item *item);
 } rule_keys[] = {
-	{ "host", true, read_host },      { "host_file", true, read_host_file },
-	{ "server", false, read_server }, { "client", false, read_client },
-	{ "port", false, read_port },
+	{ "host", true, true, read_host },      { "host_file", true, true, read_host_file },
+	{ "server", false, true, read_server }, { "client", false, true, read_client },
+	{ "port", false, true, read_port },     { "capture", false, false, read_capture },
 };
 enum { N_RULE_KEYS = sizeof(rule_keys) / sizeof(rule_keys[0]) };
 
@@ -142,6 +155,48 @@ static int refuse_key(struct document *document, const char *prefix,
 		       "%s%.100s: unknown key%s", prefix, pair->name, guess.text);
 }
 
+/* What is no condition: it says one thing, and only of what the engine decrypts. */
+static int check_property(struct document *document, const struct document_pair *pair,
+			  const char *prefix, enum action action)
+{
+	if (action != ACTION_INTERCEPT)
+		return mistake(document->ret_error, document->file, pair->line, NULL,
+			       "%s%s: only what is intercepted can be captured", prefix,
+			       pair->name);
+	if (pair->value->type != YAML_SCALAR_NODE)
+		return mistake(document->ret_error, document->file, pair->line, NULL,
+			       "%s%s: expected true or false, got %s", prefix, pair->name,
+			       document_kind_text(pair->value));
+	return 0;
+}
+
+/* All keys are known, and some ask for something. */
+static int check_keys(struct document *document, yaml_node_t *mapping, const char *prefix,
+		      enum action action, bool *ret_by_host)
+{
+	unsigned n_conditions = 0, line = 0;
+	bool by_host = false;
+	struct document_pair pair;
+	int r;
+
+	for (unsigned i = 0; (r = document_pair(document, mapping, i, prefix, &pair)) > 0; i++) {
+		const struct rule_key *key = rule_key_find(pair.name);
+
+		if (!key)
+			return refuse_key(document, prefix, &pair);
+		r = key->is_condition ? 0 : check_property(document, &pair, prefix, action);
+		if (r < 0)
+			return r;
+		by_host |= key->by_host;
+		n_conditions += key->is_condition;
+		line = pair.line;
+	}
+	if (r == 0 && n_conditions == 0)
+		return mistake(document->ret_error, document->file, line, "rules", NO_CONDITION);
+	*ret_by_host = by_host;
+	return r;
+}
+
 static int read_conditions(struct document *document, yaml_node_t *mapping, enum action action,
 			   unsigned line, struct ruleset *rules)
 {
@@ -152,13 +207,7 @@ static int read_conditions(struct document *document, yaml_node_t *mapping, enum
 	int r;
 
 	snprintf(prefix, sizeof(prefix), "rules.%s.", action_text(action));
-	for (unsigned i = 0; (r = document_pair(document, mapping, i, prefix, &pair)) > 0; i++) {
-		const struct rule_key *key = rule_key_find(pair.name);
-
-		if (!key)
-			return refuse_key(document, prefix, &pair);
-		by_host |= key->by_host;
-	}
+	r = check_keys(document, mapping, prefix, action, &by_host);
 	if (r == 0)
 		r = file ? ruleset_add(rules, action, by_host, file, line) : -ENOMEM;
 	for (unsigned i = 0; r == 0; i++) {
@@ -230,9 +279,8 @@ static int read_one(struct document *document, yaml_node_t *node, struct ruleset
 	if (pair.value->type != YAML_MAPPING_NODE)
 		return read_short_form(document, pair.value, action, pair.line, rules);
 	if (pair.value->data.mapping.pairs.start == pair.value->data.mapping.pairs.top)
-		return mistake(
-			document->ret_error, document->file, pair.line, "rules",
-			"a rule without a condition; what no rule matches is for the key default");
+		return mistake(document->ret_error, document->file, pair.line, "rules",
+			       NO_CONDITION);
 	return read_conditions(document, pair.value, action, pair.line, rules);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/local.h"
 
 #define DURATION_MAX (365ULL * 24 * 60 * 60 * 1000) /* ms */
 
@@ -181,6 +182,14 @@ static bool read_store(const char *text, const char *file, char *ret_text, size_
 	return *text && !strstr(text, "://") && value_path(file, text, ret_text, size);
 }
 
+static bool read_local(const char *text, char *ret_text, size_t size)
+{
+	struct local local;
+
+	return (strcmp(text, "none") == 0 || local_parse(text, &local)) &&
+	       read_text(text, ret_text, size);
+}
+
 bool value_read(const struct value_kind *kind, const char *text, const char *file, void *member,
 		size_t size)
 {
@@ -219,6 +228,8 @@ bool value_read(const struct value_kind *kind, const char *text, const char *fil
 		return registry_read(kind->registry, text, member);
 	case VALUE_STORE:
 		return read_store(text, file, member, size);
+	case VALUE_LOCAL:
+		return read_local(text, member, size);
 	case VALUE_PATH:
 		return read_path(kind, text, file, member, size);
 	}
@@ -288,6 +299,10 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 	case VALUE_STORE:
 		strcpy(expected, "none, a path, redis://HOST or redis+unix:///PATH");
 		break;
+	case VALUE_LOCAL:
+		strcpy(expected, "none, a loopback address with a port such as 127.0.0.1:57012, "
+				 "or an absolute path");
+		break;
 	case VALUE_PATH:
 		snprintf(expected, VALUE_EXPECTED_MAX, "a path of at most %zu characters",
 			 size - 1);
@@ -353,6 +368,7 @@ void value_write(const struct value_kind *kind, const void *member, char *text, 
 	case VALUE_LABEL:
 	case VALUE_USER:
 	case VALUE_STORE:
+	case VALUE_LOCAL:
 	case VALUE_PATH:
 		snprintf(text, size, "%s", (const char *)member);
 		break;

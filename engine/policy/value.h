@@ -22,6 +22,7 @@ enum value_type {
 	VALUE_LABEL,    /* char[]: one of `words`, kept as text */
 	VALUE_USER,     /* char[]: a user's name, or empty */
 	VALUE_STORE,    /* char[]: "none", "redis://...", "redis+unix://...", or a path */
+	VALUE_LOCAL,    /* char[]: "none", or as local_parse() takes it */
 	VALUE_CODES,    /* struct codepoints: see registry_read() */
 	VALUE_PATH, /* char[]: a path, made relative to the file that names it, or one of `words` */
 };

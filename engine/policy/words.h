@@ -55,6 +55,11 @@
 	X(ON_UNRECORDED_STOP, "stop")                                                              \
 	X(ON_UNRECORDED_CONTINUE, "continue")
 
+/* The ports of servers in captures. */
+#define CAPTURE_PORTS(X)                                                                           \
+	X(CAPTURE_PORTS_PLAIN, "plain")                                                            \
+	X(CAPTURE_PORTS_REAL, "real")
+
 #define CONFIG_CONSTANT(constant, text) constant,
 enum source { SOURCES(CONFIG_CONSTANT) };
 enum on_invalid { ON_INVALIDS(CONFIG_CONSTANT) };
@@ -66,6 +71,7 @@ enum on_outcome { ON_OUTCOMES(CONFIG_CONSTANT) };
 enum on_pinned { ON_PINNED(CONFIG_CONSTANT) };
 enum tls_version { TLS_VERSIONS(CONFIG_CONSTANT) };
 enum on_downgrade { ON_DOWNGRADES(CONFIG_CONSTANT) };
+enum capture_ports { CAPTURE_PORTS(CONFIG_CONSTANT) };
 enum on_unrecorded { ON_UNRECORDED(CONFIG_CONSTANT) };
 #undef CONFIG_CONSTANT
 

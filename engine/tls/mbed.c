@@ -37,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tls/mbed_keys.h"
 #include "tls/serverhello.h"
 
 enum {
@@ -192,35 +193,6 @@ static int transmit(void *context, const unsigned char *bytes, size_t n)
 	return (int)n;
 }
 
-static bool is_of(mbedtls_ssl_key_export_type type, bool is_clients)
-{
-	if (type == MBEDTLS_SSL_KEY_EXPORT_TLS12_MASTER_SECRET)
-		return true; /* both sides' */
-	return type == (is_clients
-				? MBEDTLS_SSL_KEY_EXPORT_TLS1_3_CLIENT_APPLICATION_TRAFFIC_SECRET
-				: MBEDTLS_SSL_KEY_EXPORT_TLS1_3_SERVER_APPLICATION_TRAFFIC_SECRET);
-}
-
-/* Called by the library when it has a secret; those of the records are kept. */
-static void keep_secret(void *context, mbedtls_ssl_key_export_type type, const uint8_t *secret,
-			size_t n, const uint8_t client_random[32], const uint8_t server_random[32],
-			mbedtls_tls_prf_types prf)
-{
-	struct mbed *mbed = context;
-
-	(void)prf;
-	for (unsigned i = 0; i < 2; i++) {
-		struct protect_secrets *kept = &mbed->secrets[i];
-
-		if (!is_of(type, i == 0) || n > sizeof(kept->secret))
-			continue;
-		memcpy(kept->secret, secret, n);
-		kept->n_secret = n;
-		memcpy(kept->randoms, server_random, 32);
-		memcpy(kept->randoms + 32, client_random, 32);
-	}
-}
-
 void mbed_free(struct mbed *mbed)
 {
 	if (!mbed)
@@ -278,7 +250,7 @@ int mbed_session_start(struct session *session)
 	if (mbedtls_ssl_setup(&mbed->ssl, &mbed->conf))
 		return -ENOMEM;
 	mbedtls_ssl_set_bio(&mbed->ssl, session, transmit, receive, NULL);
-	mbedtls_ssl_set_export_keys_cb(&mbed->ssl, keep_secret, mbed);
+	mbedtls_ssl_set_export_keys_cb(&mbed->ssl, mbed_take_secret, session);
 	return 0;
 }
 

@@ -23,6 +23,7 @@ struct tls_thread {
 	mbedtls_entropy_context entropy;
 	mbedtls_ctr_drbg_context drbg;
 	struct buffer_pool buffers;
+	const struct tls_listener *listener; /* NULL: nobody hears of secrets */
 };
 
 struct leaf {
@@ -126,7 +127,6 @@ int mbed_suite(const struct session *session);
 void mbed_note_error(struct session *session, int error);
 
 /* --- after the handshake --- */
-
 void mbed_free(struct mbed *mbed);
 
 /* Whether the channel can take over, and from where. */

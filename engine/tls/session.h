@@ -89,4 +89,14 @@ void tls_deinit(void);
 struct tls_thread *tls_thread_new(void);
 void tls_thread_free(struct tls_thread *thread);
 
+/* Who is told each secret, under the name that the key log of NSS (SSLKEYLOGFILE) has for it. */
+struct tls_listener {
+	void (*tell_secret)(void *context, const char *label, const uint8_t client_random[32],
+			    const uint8_t *secret, size_t n);
+	void *context;
+};
+
+/* Those of all sessions of the thread from now on; borrowed. */
+void tls_thread_set_listener(struct tls_thread *thread, const struct tls_listener *listener);
+
 #endif

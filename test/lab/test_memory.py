@@ -5,12 +5,13 @@ import contextlib
 import pathlib
 import re
 import secrets
-import ssl
+import shutil
 import unittest
 
 import pki
 import wire
 from case import LabTest, each_family
+from lab import wait_until
 
 
 def memory(pid):
@@ -43,29 +44,49 @@ class Memory(LabTest):
                     found.add(pathlib.Path(f"/proc/{pid}/comm").read_text().strip())
         return found
 
+    def visit(self, host, family):
+        """A connection that has ended: (what was said in it, its client's secrets)."""
+        marker = secrets.token_hex(24).encode()
+        keys = self.lab.folder / f"{host}.{marker.decode()}.keys"
+        context = wire.client_context(self.lab.folder / "trusted.pem")
+        context.set_ciphers("ALL")
+        context.keylog_filename = str(keys)
+        end, port = self.connect(host, family)
+        tls = wire.TlsEnd(end, context, server_hostname=host)
+        tls.send(b"GET /%s HTTP/1.1\r\nHost: %s\r\n\r\n" % (marker, host.encode()))
+        self.assertIn(marker, tls.receive())
+        named = {name: bytes.fromhex(secret) for name, _, secret in
+            (line.split() for line in keys.read_text().splitlines() if not line.startswith("#"))}
+        needles = [secret for name, secret in named.items() if "TRAFFIC_SECRET_0" in name or name == "CLIENT_RANDOM"]
+        self.assertTrue(needles)
+        if host == "new.example":  # keys of TLS 1.3 are made anew from them; to be found, they must be there
+            self.assertEqual(self.holders(*needles), {"posternd-engine"})
+        end.close()
+        self.assert_fate(self.engine.connection(port), "intercept", "default")
+        return marker, needles
+
     @each_family
     def test_connections(self, family):
         """Plaintext of both directions, and the client's secrets."""
         for host in ("new.example", "gcm.example", "cbc.example"):
-            marker = secrets.token_hex(24).encode()
-            keys = self.lab.folder / f"{host}.{family}.keys"
-            context = wire.client_context(self.lab.folder / "trusted.pem")
-            context.set_ciphers("ALL")
-            context.keylog_filename = str(keys)
-            end, port = self.connect(host, family)
-            tls = wire.TlsEnd(end, context, server_hostname=host)
-            tls.send(b"GET /%s HTTP/1.1\r\nHost: %s\r\n\r\n" % (marker, host.encode()))
-            self.assertIn(marker, tls.receive())
-            named = {name: bytes.fromhex(secret) for name, _, secret in
-                (line.split() for line in keys.read_text().splitlines() if not line.startswith("#"))}
-            needles = [secret for name, secret in named.items() if "TRAFFIC_SECRET_0" in name or name == "CLIENT_RANDOM"]
-            self.assertTrue(needles)
-            if host == "new.example":  # keys of TLS 1.3 are made anew from them; to be found, they must be there
-                self.assertEqual(self.holders(*needles), {"posternd-engine"})
-            end.close()
-            self.assert_fate(self.engine.connection(port), "intercept", "default")
+            marker, needles = self.visit(host, family)
             for what in (marker, *needles):
                 self.assertEqual(self.holders(what), set(), (host, what))
+
+    def test_recorded(self):
+        """What was written to disk is not in memory any more: not as it was, and not as it was written."""
+        folder = self.engine.folder / "capture"
+        folder.mkdir()
+        shutil.chown(folder, "nobody")
+        keys = self.engine.folder / "keys"
+        with self.configured({"capture": {"folder": str(folder), "default": "true"}, "tls": {"key_log": str(keys)}}):
+            for host in ("new.example", "gcm.example", "cbc.example"):
+                marker, needles = self.visit(host, 4)
+                lines = [needle.hex().encode() for needle in needles]
+                wait_until(lambda: any(marker in path.read_bytes() for path in folder.iterdir()) and
+                    all(line in keys.read_bytes() for line in lines), "both are written")
+                for what in (marker, *needles, *lines):
+                    wait_until(lambda what=what: not self.holders(what), f"{what} is gone")
 
     def test_key_of_the_ca(self):
         """It is in certgen, and nowhere else."""

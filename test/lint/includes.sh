@@ -25,7 +25,7 @@ declare -A may=(
 
 # header (a pattern): the only files (patterns) that may include it
 libraries=(
-	'mbedtls/.*|psa/.*'  'engine/crypto/.*|engine/tls/(leaf\.c|mbed\.[ch]|mbed_(alert|io)\.c|protect\.c|tickets\.c|label\.[ch]|binding\.[ch]|resumption\.c|resumption_mbed\.h|upstream\.c|downstream\.c|quic_keys\.c)'
+	'mbedtls/.*|psa/.*'  'engine/crypto/.*|engine/tls/(leaf\.c|mbed\.[ch]|mbed_(alert|io)\.c|mbed_keys\.[ch]|protect\.c|tickets\.c|label\.[ch]|binding\.[ch]|resumption\.c|resumption_mbed\.h|upstream\.c|downstream\.c|quic_keys\.c)'
 	'openssl/.*'         '(engine/crypto|engine/tls|certgen)/.*|engine/fleet/(manifest|signing)\.c'
 	'libp11\.h'          'certgen/ca_token\.c'
 	'seccomp\.h'         'certgen/filter\.c'
@@ -36,7 +36,7 @@ libraries=(
 	'hiredis/.*'         'engine/learn/store_redis\.c'
 	'libpsl\.h'          'engine/learn/generalise\.c|engine/tls/trust\.c'
 	'linux/netlink\.h|linux/netfilter/.*|libmnl/.*|libnetfilter_queue/.*' 'engine/net/(netlink|queue|sets_ipset|sets_nft)\.c'
-	'pcap.*'             'engine/tap/capture\.c'
+	'pcap.*'             'engine/tap/(capture|packets)\.c'
 )
 
 wrong() {

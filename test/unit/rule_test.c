@@ -78,6 +78,40 @@ static void test_first_match_decides(void **state)
 	config_free(config);
 }
 
+static bool is_captured(const struct config *config, const char *host, const char *client)
+{
+	return decide(config, host, "192.0.2.1", 443, client).is_captured;
+}
+
+/* The rule that decides says it, too; where it does not, or none decides, the default does. */
+static void test_captures(void **state)
+{
+	static const char rules[] =
+		"rules:\n"
+		"  - intercept: {host: .example, capture: true}\n"
+		"  - intercept: {host: secret.test, capture: false}\n"
+		"  - intercept: {client: 10.0.0.9, host: .test, capture: true}\n"
+		"  - intercept: silent.test\n";
+	struct config *config = load(rules);
+
+	(void)state;
+	assert_true(is_captured(config, "www.example", "10.0.0.1"));
+	assert_false(is_captured(config, "secret.test", "10.0.0.9"));
+	assert_true(is_captured(config, "silent.test", "10.0.0.9"));
+	assert_false(is_captured(config, "silent.test", "10.0.0.1"));
+	assert_false(is_captured(config, "other.test", "10.0.0.1"));
+	assert_false(is_captured(config, "", "10.0.0.1"));
+	config_free(config);
+	config = load("capture: {default: true}\n"
+		      "rules:\n"
+		      "  - intercept: {host: secret.test, capture: false}\n"
+		      "  - intercept: silent.test\n");
+	assert_false(is_captured(config, "secret.test", "10.0.0.1"));
+	assert_true(is_captured(config, "silent.test", "10.0.0.1"));
+	assert_true(is_captured(config, "", "10.0.0.1"));
+	config_free(config);
+}
+
 static void test_conditions_are_anded(void **state)
 {
 	struct config *config = load("rules:\n"
@@ -176,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_first_match_decides),
+		cmocka_unit_test(test_captures),
 		cmocka_unit_test(test_conditions_are_anded),
 		cmocka_unit_test(test_conditions_fall_through),
 		cmocka_unit_test(test_foresight),
