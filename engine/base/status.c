@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -139,4 +140,26 @@ bool status_is_alive(const struct status *status, uint64_t now)
 			return false;
 	}
 	return true;
+}
+
+bool status_is_running(uint32_t pid)
+{
+	return pid != 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+enum status_door status_door_now(const struct status *status, uint64_t now, const char **ret_why)
+{
+	enum status_door failed = status->mode ? STATUS_DOOR_CLOSED : STATUS_DOOR_OPEN;
+	uint64_t beat = status->gate_beat;
+
+	if (!status_is_running(status->supervisor)) {
+		*ret_why = "posternd is not running";
+		return failed;
+	}
+	if (!status_is_running(status->gate) || beat == 0 || now > beat + STATUS_STALE_MS) {
+		*ret_why = "the gate does not answer";
+		return failed;
+	}
+	*ret_why = status_why_text((enum status_why)status->why);
+	return (enum status_door)status->door;
 }

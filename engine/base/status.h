@@ -18,8 +18,10 @@
 enum {
 	STATUS_MAGIC = 0x706f7333, /* "pos3": changes with the layout */
 	STATUS_WORKERS = 128,
-	STATUS_BEAT_MS = 500,  /* a worker that can accept says so at least this often */
-	STATUS_STALE_MS = 1500 /* a beat older than this is none */
+	STATUS_BEAT_MS = 500,   /* a worker that can accept says so at least this often */
+	STATUS_STALE_MS = 1500, /* a beat older than this is none */
+	STATUS_PATIENCE_MS =
+		15000 /* the same of the supervisor's, which may have to wait for others */
 };
 
 /* What holds for new connections. */
@@ -55,7 +57,8 @@ struct status {
 	uint32_t size; /* of this structure */
 
 	/* The supervisor's. A pid is 0 while there is no such process. */
-	status_word supervisor, engine, certgen, gate;
+	status_word supervisor, engine, certgen, gate, web;
+	status_count supervisor_beat;
 	status_count started;       /* moment */
 	status_count engine_starts; /* 1 after the first */
 	status_count gate_starts;
@@ -108,5 +111,14 @@ void status_close(const struct status *status);
 
 /* Whether each worker's beat is fresh at `now` (ms). */
 bool status_is_alive(const struct status *status, uint64_t now);
+
+/* Whether the process is there; 0 is none. */
+bool status_is_running(uint32_t pid);
+
+/*
+ * What holds for new connections at `now` (ms). The page says what the gate last knew; one that is
+ * dead or hangs raises no flag any more, and then what the owner chose for failures holds.
+ */
+enum status_door status_door_now(const struct status *status, uint64_t now, const char **ret_why);
 
 #endif

@@ -48,6 +48,7 @@ struct cli {
 	bool dry_run;
 	bool with_ca;
 	bool no_learned;
+	bool once;
 };
 
 /* Each returns the exit code. */
@@ -71,6 +72,8 @@ int cli_learned_import(const struct cli *cli);
 int cli_issued_find(const struct cli *cli);
 int cli_explain(const struct cli *cli);
 int cli_reasons(const struct cli *cli);
+int cli_web_token(const struct cli *cli);
+int cli_top(const struct cli *cli);
 int cli_learn(const struct cli *cli);
 int cli_watch(const struct cli *cli);
 int cli_probe(const struct cli *cli);

@@ -23,6 +23,7 @@ static const struct command {
 	{ "config", cli_config, "ca", "[KEY]", "print every key's value, or one key's" },
 	{ "status", cli_status, "cj", "[--json]",
 	  "say whether new connections are judged, since when, and how many were not" },
+	{ "top", cli_top, "c1", "[--once]", "show what posternd does now, until q is pressed" },
 	{ "learned list", cli_learned_list, "cj", "[--json]",
 	  "print what is known of which server" },
 	{ "learned show", cli_learned_show, "cajA", "HOST [--address IP] [--json]",
@@ -71,6 +72,8 @@ static const struct command {
 	  "the same of an interface, until Ctrl-C" },
 	{ "probe", cli_probe, "maj", "HOST[:PORT] [--json]",
 	  "ask a server whether it wants a client certificate" },
+	{ "web token", cli_web_token, "c", "",
+	  "print the word that lets the page approve and forget" },
 	{ "reasons", cli_reasons, "", "", "print the words of the log: fates, reasons and ends" },
 };
 
@@ -129,7 +132,7 @@ static const struct member {
 	TEXT('A', address),     TEXT('K', client),    TEXT('n', name),       TEXT('S', serial),
 	TEXT('F', fingerprint), TEXT('e', since),     FLAG('p', probe),      FLAG('d', der),
 	FLAG('j', json),        FLAG('r', rsa),       FLAG('f', force),      FLAG('x', next),
-	FLAG('D', dry_run),     FLAG('I', with_ca),   FLAG('L', no_learned),
+	FLAG('D', dry_run),     FLAG('I', with_ca),   FLAG('L', no_learned), FLAG('1', once),
 };
 
 static void set_option(struct cli *cli, int letter)
@@ -182,6 +185,7 @@ static int read_options(const struct command *command, int argc, char **argv, st
 		{ "dry-run", no_argument, NULL, 'D' },
 		{ "ca", no_argument, NULL, 'I' },
 		{ "no-learned", no_argument, NULL, 'L' },
+		{ "once", no_argument, NULL, '1' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int letter;

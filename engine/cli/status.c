@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,32 +9,6 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "cli/cli.h"
-
-static bool is_running(uint32_t pid)
-{
-	return pid != 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
-}
-
-/*
- * The page says what the gate last knew. One that is dead or hangs raises no flag any more: then
- * what the owner chose for failures holds, whatever the page says.
- */
-static enum status_door door_of(const struct status *status, const char **ret_why)
-{
-	uint64_t now = clock_us() / 1000, beat = status->gate_beat;
-	enum status_door failed = status->mode ? STATUS_DOOR_CLOSED : STATUS_DOOR_OPEN;
-
-	if (!is_running(status->supervisor)) {
-		*ret_why = "posternd is not running";
-		return failed;
-	}
-	if (!is_running(status->gate) || beat == 0 || now > beat + STATUS_STALE_MS) {
-		*ret_why = "the gate does not answer";
-		return failed;
-	}
-	*ret_why = status_why_text((enum status_why)status->why);
-	return (enum status_door)status->door;
-}
 
 static void format_moment(uint64_t us, char text[64])
 {
@@ -134,24 +107,26 @@ static json_t *json_of(const struct status *status, enum status_door door, const
 	static const char *const quic[] = { "reject", "allow", "by-host" };
 
 	return json_pack(
-		"{s:s, s:s, s:I, s:s, s:b, s:b, s:b, s:s, s:{s:i, s:i, s:i, s:i}, s:i, s:i, s:I,"
+		"{s:s, s:s, s:I, s:s, s:b, s:b, s:b, s:s, s:{s:i, s:i, s:i, s:i, s:i}, s:i, s:i, "
+		"s:I,"
 		" s:i, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:{s:I, s:I, s:I, s:s}}",
 		"door", status_door_text(door), "why", why, "since_us",
 		(json_int_t)status->door_since, "on_failure", status->mode ? "closed" : "open",
 		"iptables", (int)status->has_iptables, "nftables", (int)status->has_nftables,
 		"forward_rules", (int)status->forwards_first, "quic", quic[status->quic % 3],
 		"pids", "supervisor", (int)status->supervisor, "engine", (int)status->engine,
-		"certgen", (int)status->certgen, "gate", (int)status->gate, "workers",
-		(int)status->n_workers, "connections", (int)status->n_connections, "flows",
-		(json_int_t)status->n_flows, "draining", (int)status->draining, "engine_starts",
-		(json_int_t)status->engine_starts, "gate_starts", (json_int_t)status->gate_starts,
-		"judged", "intercept", (json_int_t)status->judged_intercept, "pass",
-		(json_int_t)status->judged_pass, "quic_pass", (json_int_t)status->quic_pass,
-		"quic_reject", (json_int_t)status->quic_reject, "unjudged",
-		(json_int_t)status->unjudged, "unrecorded", (json_int_t)status->unrecorded,
-		"failure", "from_us", (json_int_t)status->failed_from, "until_us",
-		(json_int_t)status->failed_until, "unjudged", (json_int_t)status->failed_unjudged,
-		"why", status_why_text((enum status_why)status->failed_why));
+		"certgen", (int)status->certgen, "gate", (int)status->gate, "web", (int)status->web,
+		"workers", (int)status->n_workers, "connections", (int)status->n_connections,
+		"flows", (json_int_t)status->n_flows, "draining", (int)status->draining,
+		"engine_starts", (json_int_t)status->engine_starts, "gate_starts",
+		(json_int_t)status->gate_starts, "judged", "intercept",
+		(json_int_t)status->judged_intercept, "pass", (json_int_t)status->judged_pass,
+		"quic_pass", (json_int_t)status->quic_pass, "quic_reject",
+		(json_int_t)status->quic_reject, "unjudged", (json_int_t)status->unjudged,
+		"unrecorded", (json_int_t)status->unrecorded, "failure", "from_us",
+		(json_int_t)status->failed_from, "until_us", (json_int_t)status->failed_until,
+		"unjudged", (json_int_t)status->failed_unjudged, "why",
+		status_why_text((enum status_why)status->failed_why));
 }
 
 static int print_json(const struct status *status, enum status_door door, const char *why)
@@ -186,7 +161,7 @@ int cli_status(const struct cli *cli)
 	if (r < 0)
 		return cli_fail(CLI_FAILURE, "status: %s: %s", cli->config->status_file,
 				strerror(-r));
-	door = door_of(status, &why);
+	door = status_door_now(status, clock_us() / 1000, &why);
 	if (cli->json)
 		code = print_json(status, door, why);
 	else

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conn/count.h"
 #include "conn/fate.h"
 #include "conn/inspect.h"
 #include "conn/late.h"
@@ -131,6 +132,7 @@ static enum conn_state splice_failed(struct conn *c, bool is_client, int error)
 static enum conn_state cut(struct conn *c)
 {
 	report_impostor(c);
+	count_impostor(c);
 	learning_forget(c);
 	sock_reset(&c->client);
 	return conn_end(c, END_IMPOSTOR);

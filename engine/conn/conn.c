@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "conn/count.h"
 #include "conn/forge.h"
 #include "conn/inspect.h"
 #include "conn/learning.h"
@@ -18,6 +19,7 @@ static void list_add(struct worker *worker, struct conn *conn)
 	if (conn->next)
 		conn->next->prev = conn;
 	worker->conns = conn;
+	atomic_fetch_add_explicit(&worker->n_conns, 1, memory_order_relaxed);
 }
 
 static void list_remove(struct worker *worker, struct conn *conn)
@@ -29,6 +31,7 @@ static void list_remove(struct worker *worker, struct conn *conn)
 	if (conn->next)
 		conn->next->prev = conn->prev;
 	conn->prev = NULL;
+	atomic_fetch_sub_explicit(&worker->n_conns, 1, memory_order_relaxed);
 }
 
 /* Ends a connection that must not even begin. */
@@ -81,6 +84,7 @@ int conn_new(struct worker *worker, int fd, const union addr *client, const unio
 		return -ENOMEM;
 	}
 	conn->client = sock;
+	metrics_add(&worker->metrics->block.counts[METRICS_ACCEPTED], 1);
 	if (!is_diverted(conn)) {
 		turn_away(conn, REASON_NOT_DIVERTED, END_REFUSED);
 	} else if (atomic_fetch_add(&engine->n_connections, 1) >=
@@ -133,8 +137,10 @@ void conn_close(struct conn *conn)
 
 	learning_end(conn);
 	inspect_end(conn);
-	if (!conn->is_own)
+	if (!conn->is_own) {
+		count_connection(conn);
 		report_connection(conn);
+	}
 	timer_clear(&worker->loop.wheel, &conn->deadline);
 	session_free(conn->downstream); /* before the leaf that it uses */
 	session_free(conn->upstream);

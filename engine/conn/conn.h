@@ -102,6 +102,7 @@ struct conn {
 	struct relay relay[2];         /* [TO_SERVER], [TO_CLIENT] */
 	struct inspection *inspection; /* of the plaintext; NULL: nobody looks */
 	struct splice splice[2];
+	uint64_t counted[2]; /* bytes, in the metrics already */
 	struct watch *watch; /* of a passed handshake that can be read; NULL: of none */
 	bool is_counted;     /* in engine->n_connections */
 	uint64_t flow_id;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/metrics.h"
 #include "base/status.h"
 #include "conn/redirects.h"
 #include "learn/exclusive.h"
@@ -50,7 +51,8 @@ struct engine {
 	struct recorder *recorder;
 	struct leaf_keys *leaf_keys;
 	struct tickets *tickets;
-	struct status *status; /* shared with the other processes */
+	struct status *status;   /* shared with the other processes */
+	struct metrics *metrics; /* as well */
 	struct redirects redirects;
 	int gate_line; /* for told_send(); -1: none */
 	unsigned room; /* connections that the limit on descriptors has room for */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "conn/conn.h"
@@ -42,6 +43,7 @@ struct forged {
 	unsigned n_refs;
 	uint32_t id;
 	uint64_t asked; /* ms */
+	uint64_t sent;  /* us, the question; 0: it could not be */
 	enum forged_state state;
 	struct leaf *leaf;
 	char why[CERTGEN_WHY_MAX];
@@ -49,11 +51,12 @@ struct forged {
 	struct forged *next_pending;
 };
 
-void forge_init(struct forge *forge, const struct leaf_keys *keys)
+void forge_init(struct forge *forge, const struct leaf_keys *keys, struct metrics_block *metrics)
 {
 	memset(forge, 0, sizeof(*forge));
 	forge->sock = SOCK_NONE;
 	forge->keys = keys;
+	forge->metrics = metrics;
 }
 
 void forged_unref(struct forged *forged)
@@ -125,12 +128,27 @@ static void pending_remove(struct forge *forge, const struct forged *forged)
 		*at = forged->next_pending;
 }
 
+static void count(struct forge *forge, const struct forged *forged, enum forged_state state)
+{
+	static const enum metrics_which results[] = {
+		[FORGED_READY] = METRICS_CERTGEN_OK,
+		[FORGED_REFUSED] = METRICS_CERTGEN_REFUSED,
+		[FORGED_FAILED] = METRICS_CERTGEN_FAILED,
+		[FORGED_DOWN] = METRICS_CERTGEN_LOST,
+	};
+
+	metrics_add(&forge->metrics->counts[results[state]], 1);
+	if (forged->sent > 0 && state != FORGED_DOWN)
+		metrics_time(forge->metrics, METRICS_CERTGEN, clock_us() - forged->sent);
+}
+
 /* What failed is not kept: the next connection asks again. */
 static void settle(struct forge *forge, struct forged *forged, enum forged_state state)
 {
 	struct conn *next;
 
 	pending_remove(forge, forged);
+	count(forge, forged, state);
 	forged->state = state;
 	for (struct conn *conn = forged->waiting; conn; conn = next) {
 		next = conn->next_waiting;
@@ -161,8 +179,10 @@ static enum forged_state ask(struct forge *forge, struct forged *forged, struct 
 		return FORGED_DOWN;
 	memcpy(request.host, forged->key.host, sizeof(request.host));
 	r = certgen_send(forge->sock.fd, &request);
-	if (r == 0)
+	if (r == 0) {
+		forged->sent = clock_us();
 		return FORGED_PENDING;
+	}
 	return r == -EPIPE || r == -ECONNRESET ? FORGED_DOWN : FORGED_FAILED;
 }
 
@@ -225,6 +245,7 @@ struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf
 	certificate_digest(leaf, wanted.digest);
 	forged = find(forge, &wanted, now);
 	if (forged) {
+		metrics_add(&forge->metrics->counts[METRICS_LEAF_CACHED], 1);
 		forged->n_refs++;
 		return forged;
 	}

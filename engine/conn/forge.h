@@ -2,6 +2,7 @@
 #ifndef POSTERN_CONN_FORGE_H
 #define POSTERN_CONN_FORGE_H
 
+#include "base/metrics.h"
 #include "base/sock.h"
 #include "certgen/client.h"
 #include "tls/leaf.h"
@@ -18,7 +19,8 @@ enum forged_state { FORGED_PENDING, FORGED_READY, FORGED_REFUSED, FORGED_FAILED,
 struct forged; /* counted by the connections that hold it; one thread */
 
 struct forge {
-	struct sock sock;       /* to certgen; SOCK_NONE when it is down */
+	struct sock sock; /* to certgen; SOCK_NONE when it is down */
+	struct metrics_block *metrics;
 	struct forged *entries; /* hash table, oldest first */
 	struct forged *pending; /* those of them that certgen has not answered */
 	const struct leaf_keys *keys;
@@ -27,7 +29,8 @@ struct forge {
 	uint8_t answer[CERTGEN_MESSAGE_MAX];
 };
 
-void forge_init(struct forge *forge, const struct leaf_keys *keys);
+/* Both are borrowed. */
+void forge_init(struct forge *forge, const struct leaf_keys *keys, struct metrics_block *metrics);
 void forge_deinit(struct forge *forge);
 
 /*

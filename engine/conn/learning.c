@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "conn/count.h"
 #include "conn/report.h"
 #include "conn/worker.h"
 #include "policy/asked.h"
@@ -215,6 +216,7 @@ bool learning_note_sight(struct conn *c, const struct learning_sight *sight)
 	note = learned_note(learned_of(c), &entry, &c->client_addr,
 			    has_wildcard(&c->judgement->leaf, entry.host), &before);
 	report_learned(c, note, &entry, &before);
+	count_learned(c, note, &entry);
 	if (note == LEARNED_LIMITED)
 		return false;
 	/* What holds is what is there now: the operator may have had the last word. */

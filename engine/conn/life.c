@@ -22,6 +22,7 @@
 #include "base/names.h"
 #include "conn/carry.h"
 #include "conn/conn.h"
+#include "conn/count.h"
 #include "conn/fate.h"
 #include "conn/forge.h"
 #include "conn/late.h"
@@ -358,8 +359,11 @@ static void conn_enter(struct conn *c, enum conn_state next)
 {
 	uint64_t now = clock_us();
 
-	c->spent[c->state] += now - c->entered;
+	uint64_t us = now - c->entered;
+
+	c->spent[c->state] += us;
 	c->entered = now;
+	count_step(c, next, us);
 	c->state = next;
 	worker_set_waiting(c, next == CONN_WAITING);
 	if (next == CONN_CLOSED)
@@ -380,6 +384,8 @@ void conn_run(struct conn *c)
 
 	while ((next = life[c->state].step(c)) != c->state)
 		conn_enter(c, next);
+	if (c->state == CONN_RELAYING || c->state == CONN_SPLICING)
+		count_traffic(c);
 }
 
 void conn_expire(struct conn *c)

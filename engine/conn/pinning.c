@@ -2,6 +2,7 @@
 #include "conn/pinning.h"
 
 #include "base/clock.h"
+#include "conn/count.h"
 #include "conn/report.h"
 #include "conn/worker.h"
 #include "tls/alert.h"
@@ -55,6 +56,8 @@ void pinning_refused(struct conn *c)
 		return;
 	client = client_of(c);
 	if (pinned_refused(c->worker->engine->pinned, &client, c->hello->host, clock_us(),
-			   &count) == PINNED_NEW)
+			   &count) == PINNED_NEW) {
 		report_pinned(c, &count);
+		count_pinned(c, &count);
+	}
 }

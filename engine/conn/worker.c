@@ -63,12 +63,13 @@ int worker_init(struct worker *worker, struct engine *engine, unsigned index,
 	memset(worker, 0, sizeof(*worker));
 	worker->engine = engine;
 	worker->index = index;
+	worker->metrics = &engine->metrics->workers[index];
 	atomic_init(&worker->has_left, false);
 	atomic_init(&worker->turned, 0);
 	for (unsigned i = 0; i < 2; i++)
 		worker->listeners[i] = (struct sock){ .fd = listeners[i], .kind = SOCK_LISTENER };
 	atomic_init(&worker->new_certgen, -1);
-	forge_init(&worker->forge, engine->leaf_keys);
+	forge_init(&worker->forge, engine->leaf_keys, &worker->metrics->block);
 	worker->forge.sock.kind = SOCK_CERTGEN;
 	fetch_line_init(&worker->fetch, fetcher);
 	worker->fetch.sock.kind = SOCK_FETCHER;

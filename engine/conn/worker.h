@@ -28,6 +28,9 @@ struct worker {
 	struct sock listeners[2]; /* IPv4, IPv6; SOCK_NONE where there is none */
 	struct sock wake;         /* eventfd: look at the next, and at what the engine wants */
 	atomic_int new_certgen;   /* descriptor of a new line to certgen, or -1 */
+	struct metrics_worker *metrics;
+	atomic_uint n_conns;  /* its connections; others read */
+	uint64_t cpu_counted; /* us, of its thread; count_engine()'s own */
 	struct forge forge;
 	struct fetch_line fetch;
 	struct revocation revocation;

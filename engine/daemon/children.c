@@ -20,6 +20,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "daemon/privilege.h"
+#include "daemon/program.h"
 #include "daemon/run.h"
 #include "gate/gate.h"
 
@@ -93,40 +94,24 @@ static void begin_program(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+void child_born(struct child *ret_child, pid_t pid, int control)
+{
+	ret_child->pid = pid;
+	ret_child->control = control;
+	ret_child->started = clock_us() / 1000;
+	ret_child->is_told = false;
+}
+
 /* The parent's part of a start. 0 or -errno. */
 static int born(pid_t pid, int control, struct child *ret_child)
 {
 	if (pid < 0)
 		return -errno;
-	ret_child->pid = pid;
-	ret_child->control = control;
-	ret_child->started = clock_us() / 1000;
-	ret_child->is_told = false;
+	child_born(ret_child, pid, control);
 	return 0;
 }
 
 /* --- certgen --- */
-
-/* As configured; else beside this program, in the build tree, or where it is installed. */
-static void find_certgen(const struct config *config, char path[PATH_MAX])
-{
-	static const char *const places[] = { "postern-certgen", "../certgen/postern-certgen",
-					      "../libexec/postern/postern-certgen" };
-	char self[PATH_MAX] = "";
-	char *slash;
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	snprintf(path, PATH_MAX, "%s", config->certgen.program);
-	slash = n > 0 ? strrchr(self, '/') : NULL;
-	if (path[0] != '\0' || !slash)
-		return;
-	*slash = '\0';
-	for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (snprintf(path, PATH_MAX, "%s/%s", self, places[i]) < PATH_MAX &&
-		    access(path, X_OK) == 0)
-			return;
-	}
-}
 
 /* What certgen starts with. */
 struct inheritance {
@@ -217,7 +202,7 @@ static void exec_certgen(const struct config *config, const struct inheritance *
 	snprintf(rate, sizeof(rate), "%u", config->certgen.rate);
 	snprintf(burst, sizeof(burst), "%u", config->certgen.burst);
 	(void)add_options(config, record, arguments, N_OF(fixed));
-	find_certgen(config, program);
+	program_find(config->certgen.program, "postern-certgen", "../certgen/", program);
 	execv(program, (char *const *)arguments);
 	log_error("certgen cannot be started: %s: %s", program, strerror(errno));
 }
@@ -324,6 +309,7 @@ static _Noreturn void be_engine(const struct parent *parent, const int *lines, i
 	const struct run run = { .config = parent->config,
 				 .path = parent->path,
 				 .status = parent->status,
+				 .metrics = parent->metrics,
 				 .n_workers = n,
 				 .listeners = parent->listeners.fds,
 				 .certgen = lines,
@@ -370,13 +356,19 @@ static _Noreturn void be_gate(const struct parent *parent, int control)
 {
 	const struct config *config = parent->config;
 	int kept[] = { parent->line[1], control };
+	const struct gate_run run = { .config = parent->config,
+				      .path = parent->path,
+				      .status = parent->status,
+				      .metrics = parent->metrics,
+				      .engine = parent->line[1],
+				      .control = control };
 
 	begin("posternd-gate");
 	log_rename("posternd-gate");
 	child_keep_only(kept, 2);
 	if (privilege_drop(config->gate.user, CAP_NET_ADMIN, config->core_dumps) < 0)
 		exit(1);
-	exit(gate_run(parent->config, parent->path, parent->status, parent->line[1], control));
+	exit(gate_run(&run));
 }
 
 int child_start_gate(const struct parent *parent, struct child *ret_gate)

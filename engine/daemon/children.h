@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/metrics.h"
 #include "base/status.h"
 #include "daemon/audit.h"
 #include "daemon/listeners.h"
@@ -32,6 +33,7 @@ struct parent {
 	struct config *config; /* owned by the supervisor; a child has its own copy */
 	const char *path;      /* of the configuration */
 	struct status *status;
+	struct metrics *metrics;
 	struct listeners listeners;
 	struct audit audit;
 	int line[2]; /* between engine and gate; both ends stay open here: each may be replaced */
@@ -53,6 +55,9 @@ int child_give_certgen(const struct parent *parent, const struct child *engine, 
 /* Of what certgen starts with: the configuration of it, and its files. */
 uint64_t child_certgen_origin(const struct config *config);
 int child_start_gate(const struct parent *parent, struct child *ret_gate);
+
+/* It was started; keeps what is known of the one before. */
+void child_born(struct child *ret_child, pid_t pid, int control);
 
 /* In a child: closes all others, but the standard ones. Sorts the list. */
 void child_keep_only(int *fds, unsigned n);

@@ -25,7 +25,7 @@ bool privilege_is_user(const char *user)
 	return false;
 }
 
-static int become(const char *user, unsigned capability)
+static int become(const char *user, int capability)
 {
 	const struct passwd *entry;
 
@@ -35,7 +35,8 @@ static int become(const char *user, unsigned capability)
 		return -ENOENT;
 	}
 	capng_clear(CAPNG_SELECT_BOTH);
-	capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, capability);
+	if (capability != PRIVILEGE_NONE)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, (unsigned)capability);
 	if (entry->pw_uid == geteuid()) {
 		if (capng_apply(CAPNG_SELECT_BOTH) < 0)
 			return fail(user, "capabilities", EPERM);
@@ -47,7 +48,7 @@ static int become(const char *user, unsigned capability)
 	return 0;
 }
 
-int privilege_drop(const char *user, unsigned capability, bool core_dumps)
+int privilege_drop(const char *user, int capability, bool core_dumps)
 {
 	struct rlimit none = { 0, 0 };
 	int r = user[0] != '\0' ? become(user, capability) : 0;

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/handover.h"
 #include "base/log.h"
+#include "conn/count.h"
 #include "conn/worker.h"
 #include "daemon/announce.h"
 #include "daemon/fetcher.h"
@@ -381,6 +382,7 @@ static void wait_for_end(struct running *run, int signals)
 
 	while (!is_drained(run)) {
 		tell(run);
+		count_engine(&run->engine, run->workers, run->n_workers);
 		tickets_rotate(run->engine.tickets, clock_us() / 1000);
 		settings_refresh(run->engine.settings, clock_us() / 1000);
 		if (poll(fds, 2, STATUS_BEAT_MS) < 0)
@@ -433,6 +435,7 @@ int run_engine(const struct run *given)
 			       .path = given->path,
 			       .control = given->control,
 			       .engine = { .status = given->status,
+					   .metrics = given->metrics,
 					   .gate_line = given->gate_line } };
 	int signals = signals_open();
 	int r;

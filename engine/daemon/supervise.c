@@ -25,9 +25,11 @@
 #include "base/log.h"
 #include "daemon/children.h"
 #include "daemon/notify.h"
+#include "daemon/page.h"
 #include "daemon/privilege.h"
 #include "daemon/upgrade.h"
 #include "policy/load.h"
+#include "policy/reason.h"
 
 enum {
 	SETTLED_MS = 500,  /* between two looks at the engine when all is well */
@@ -45,12 +47,14 @@ struct supervisor {
 	char program[PATH_MAX]; /* what an upgrade starts */
 	char **arguments;
 	struct child engine, certgen, gate;
+	struct child page;         /* started last, as nothing depends on it */
 	struct child next_certgen; /* for another CA; in charge once it is ready */
 	int next_lines[LISTENERS_WORKERS];
 	uint64_t origin;                   /* of certgen, or of the next one */
 	struct child old_engine, old_gate; /* of the program before this one, still in charge */
 	struct child draining[UPGRADE_DRAINING];
 	unsigned n_draining;
+	uint64_t began;      /* ms */
 	uint64_t ready;      /* ms, since when the engine is; 0: not yet */
 	bool is_announced;   /* that it is ready */
 	bool was_ready;      /* any engine of this program, ever */
@@ -184,6 +188,9 @@ static void start_missing(struct supervisor *s)
 		restart_certgen(s);
 	if (is_due(&s->gate) && s->old_gate.pid == 0)
 		start_gate(s);
+	/* Nothing depends on it. */
+	if (s->is_announced || now_ms() - s->began >= DOOR_MS)
+		page_tend(&s->parent, &s->page);
 	s->status->certgen = (uint32_t)s->certgen.pid;
 }
 
@@ -241,6 +248,8 @@ static bool reap(struct supervisor *s)
 		} else if (pid == s->gate.pid) {
 			child_ended(&s->gate, "the gate", status);
 			s->status->gate = 0;
+		} else if (pid == s->page.pid) {
+			page_ended(&s->page, status);
 		} else if (pid == s->old_engine.pid) {
 			child_ended(&s->old_engine, "the old engine", status);
 		} else if (pid == s->old_gate.pid) {
@@ -353,6 +362,7 @@ static void look(struct supervisor *s)
 	if (s->ready > 0 && !s->is_announced &&
 	    (s->status->gate_beat > s->ready || now - s->ready >= DOOR_MS))
 		announce(s);
+	s->status->supervisor_beat = now;
 	tell_condition(s);
 	feed_watchdog(s, now);
 }
@@ -367,6 +377,8 @@ static void reload(struct supervisor *s)
 
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_us());
 	if (config_load(s->parent.path, &config, &error) == 0) {
+		if (page_differs(s->parent.config, config))
+			child_signal(&s->page, SIGTERM);
 		config_free(s->parent.config);
 		s->parent.config = config;
 	}
@@ -469,14 +481,27 @@ static int open_status(struct supervisor *s)
 	return 0;
 }
 
+/* The engine of before goes on counting, with the next one into the same numbers if possible. */
+static int open_metrics(struct supervisor *s, unsigned n_workers, bool is_upgrade)
+{
+	const char *path = s->parent.config->status_file;
+	int r = metrics_create(path, reason_lists(), n_workers, is_upgrade, &s->parent.metrics);
+
+	if (r < 0)
+		log_error("status_file: %s.metrics: %s", path, strerror(-r));
+	return r;
+}
+
 /* Everything that the children share, new or inherited. */
 static int prepare(struct supervisor *s)
 {
 	const struct config *config = s->parent.config;
 	struct upgrade old;
+	bool is_upgrade = upgrade_receive(&old);
+	unsigned n_workers = count_workers(config);
 	int r;
 
-	if (!upgrade_receive(&old))
+	if (!is_upgrade)
 		old.n_listeners = notify_take(old.listeners, LISTENERS_MAX);
 	s->old_engine = old.engine;
 	s->old_gate = old.gate;
@@ -487,8 +512,10 @@ static int prepare(struct supervisor *s)
 		return -ENOENT;
 	r = open_status(s);
 	if (r == 0)
-		r = listeners_open(&s->parent.listeners, config, count_workers(config),
-				   old.listeners, old.n_listeners);
+		r = open_metrics(s, n_workers, is_upgrade);
+	if (r == 0)
+		r = listeners_open(&s->parent.listeners, config, n_workers, old.listeners,
+				   old.n_listeners);
 	if (r < 0)
 		return r;
 	s->status->draining = s->n_draining;
@@ -523,6 +550,8 @@ int supervise(struct config *config, const char *path, char **arguments)
 				.certgen = CHILD_NONE,
 				.next_certgen = CHILD_NONE,
 				.gate = CHILD_NONE,
+				.page = CHILD_NONE,
+				.began = now_ms(),
 				.watchdog = notify_watchdog() };
 	sigset_t signals;
 	int r;
@@ -533,11 +562,14 @@ int supervise(struct config *config, const char *path, char **arguments)
 	drop_next_certgen(&s);
 	child_signal(&s.gate, SIGTERM);
 	child_signal(&s.certgen, SIGTERM);
+	child_signal(&s.page, SIGTERM);
+	(void)child_await(&s.page, "postern-web", GATE_MS);
 	(void)child_await(&s.gate, "the gate", GATE_MS);
 	(void)child_await(&s.certgen, "certgen", GATE_MS);
 	if (s.status)
-		s.status->supervisor = s.status->certgen = 0;
+		s.status->supervisor = s.status->certgen = s.status->web = 0;
 	status_close(s.status);
+	metrics_close(s.parent.metrics);
 	listeners_close(&s.parent.listeners);
 	audit_close(&s.parent.audit);
 	for (unsigned i = 0; i < 2; i++)

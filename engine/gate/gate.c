@@ -20,6 +20,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/alerts.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "gate/door.h"
@@ -43,6 +44,7 @@ struct gate {
 	struct config *config;
 	const char *path;
 	struct status *status;
+	struct metrics *metrics;
 	int engine, control, signals;
 
 	struct sets sets[N_KINDS];
@@ -244,6 +246,11 @@ static void note_failure(struct gate *gate, bool is_first)
 	status->failed_why = gate->door.why;
 	status->failed_unjudged = 0;
 	gate->unjudged_at_failure = status->unjudged;
+	if (!is_first)
+		alert_add(gate->metrics,
+			  gate->door.state == STATUS_DOOR_OPEN ? METRICS_ALERT_DOOR_OPEN
+							       : METRICS_ALERT_DOOR_CLOSED,
+			  "%s", status_why_text(gate->door.why));
 	log_warning("%s, new connections are %s: %s",
 		    gate->door.state == STATUS_DOOR_OPEN ? "open" : "closed",
 		    gate->door.state == STATUS_DOOR_OPEN ? "forwarded without inspection"
@@ -415,14 +422,14 @@ static void stop(struct gate *gate, bool is_handed_over)
 	config_free(gate->config);
 }
 
-int gate_run(struct config *config, const char *path, struct status *status, int engine,
-	     int control)
+int gate_run(const struct gate_run *given)
 {
-	struct gate gate = { .config = config,
-			     .path = path,
-			     .status = status,
-			     .engine = engine,
-			     .control = control,
+	struct gate gate = { .config = given->config,
+			     .path = given->path,
+			     .status = given->status,
+			     .metrics = given->metrics,
+			     .engine = given->engine,
+			     .control = given->control,
 			     .must_flush = true };
 	uint64_t next_tick = 0;
 	int what = GO_ON, r;

@@ -102,6 +102,11 @@ size_t learned_count(struct learned *learned)
 	return table_count(&learned->table);
 }
 
+void learned_take_census(struct learned *learned, struct learned_census *ret_census)
+{
+	table_take_census(&learned->table, ret_census);
+}
+
 int learned_each(struct learned *learned, bool (*each)(void *context, const struct entry *entry),
 		 void *context)
 {

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "learn/entry.h"
+#include "learn/census.h"
 
 /*
  * The servers that are known to ask for a client certificate, or known not to: in memory, kept in a
@@ -113,6 +113,7 @@ void learned_disown(struct learned *learned, const struct entry *before, uint64_
 int learned_each(struct learned *learned, bool (*each)(void *context, const struct entry *entry),
 		 void *context);
 size_t learned_count(struct learned *learned);
+void learned_take_census(struct learned *learned, struct learned_census *ret_census);
 /* Whether the store takes what it is given; false also while it has not been reached yet. */
 bool learned_is_stored(struct learned *learned);
 

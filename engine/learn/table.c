@@ -29,8 +29,9 @@ struct shard {
 	struct record *records;
 	struct record *asked, *nothing; /* lists, the one used least recently first */
 	struct record *queue;
-	unsigned n_listed; /* in the two lists */
-	unsigned n_there;  /* not gone */
+	unsigned n_listed;                              /* in the two lists */
+	unsigned n_there;                               /* not gone */
+	unsigned n_of[LEARN_N_CLASSES][LEARN_N_STATES]; /* the same, by kind */
 	bool has_queue;
 	struct table *table;
 } __attribute__((aligned(64)));
@@ -91,7 +92,7 @@ static struct record *record_find(struct shard *shard, const struct key *key)
 	return record;
 }
 
-/* --- lists --- */
+/* --- lists, and how many of each kind there are --- */
 
 /* NULL: it is in none. */
 static struct record **list_of(struct shard *shard, const struct record *record)
@@ -105,6 +106,8 @@ static void list_remove(struct shard *shard, struct record *record)
 {
 	struct record **list = list_of(shard, record);
 
+	if (record->gone == GONE_NOT)
+		shard->n_of[record->class][record->state]--;
 	if (!list)
 		return;
 	DL_DELETE(*list, record);
@@ -115,6 +118,8 @@ static void list_append(struct shard *shard, struct record *record)
 {
 	struct record **list = list_of(shard, record);
 
+	if (record->gone == GONE_NOT)
+		shard->n_of[record->class][record->state]++;
 	if (!list)
 		return;
 	DL_APPEND(*list, record);
@@ -449,6 +454,20 @@ size_t table_count(struct table *table)
 		pthread_mutex_unlock(&table->shards[i].lock);
 	}
 	return n;
+}
+
+void table_take_census(struct table *table, struct learned_census *ret_census)
+{
+	memset(ret_census, 0, sizeof(*ret_census));
+	for (unsigned i = 0; i < table->n_shards; i++) {
+		struct shard *shard = &table->shards[i];
+
+		pthread_mutex_lock(&shard->lock);
+		for (unsigned c = 0; c < LEARN_N_CLASSES; c++)
+			for (unsigned s = 0; s < LEARN_N_STATES; s++)
+				ret_census->n[c][s] += shard->n_of[c][s];
+		pthread_mutex_unlock(&shard->lock);
+	}
 }
 
 /* --- towards the store --- */

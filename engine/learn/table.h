@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "learn/census.h"
 #include "learn/key.h"
 #include "learn/store.h"
 
@@ -79,6 +80,7 @@ int table_servers(struct table *table, const char *host, union addr **ret_server
 int table_each(struct table *table, bool (*each)(void *context, const struct entry *entry),
 	       void *context);
 size_t table_count(struct table *table);
+void table_take_census(struct table *table, struct learned_census *ret_census);
 
 /* --- towards the store: one thread at a time --- */
 

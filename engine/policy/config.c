@@ -11,6 +11,7 @@
 
 #include "policy/authorities.h"
 #include "policy/document.h"
+#include "policy/endpoint.h"
 #include "policy/keys.h"
 #include "policy/mistake.h"
 #include "policy/output_read.h"
@@ -297,6 +298,7 @@ static int conflict(struct loader *loader, const char *name, const char *other, 
 static int check_together(struct loader *loader)
 {
 	const struct config *config = loader->config;
+	struct endpoint web;
 
 	if (config->listen.ipv4.sa.sa_family == AF_UNSPEC &&
 	    config->listen.ipv6.sa.sa_family == AF_UNSPEC)
@@ -305,6 +307,10 @@ static int check_together(struct loader *loader)
 	if (config->mark_listener & config->mark_upstream)
 		return conflict(loader, "marks.upstream", "marks.listener",
 				"marks.listener and marks.upstream share bits");
+	if (endpoint_read(config->web.listen, &web) && !endpoint_is_local(&web) &&
+	    !config->web.is_remote)
+		return conflict(loader, "web.listen", "web.remote",
+				"other machines reach this address: web.remote: true allows it");
 	if (config->upstream.invalid == ON_INVALID_MIRROR &&
 	    (!*config->ca.untrusted_certificate || !*config->ca.untrusted_key))
 		return conflict(loader, "upstream.invalid", "upstream.invalid",

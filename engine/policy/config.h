@@ -124,6 +124,13 @@ struct config {
 		uint64_t refuse;    /* after an alert, for the client to close */
 		uint64_t drain;     /* an engine that another replaced, for its connections */
 	} timeouts;
+	struct config_web {
+		char listen[CONFIG_NAME_MAX * 2]; /* as endpoint_read() takes it, or "none" */
+		bool is_remote;                   /* it need not be this machine's own */
+		char name[CONFIG_NAME_MAX];
+		char token[CONFIG_PATH_MAX];   /* file, or "none" */
+		char program[CONFIG_PATH_MAX]; /* "": found beside posternd or in libexec */
+	} web;
 	struct {
 		char folder[CONFIG_PATH_MAX]; /* or "none" */
 		char listen[CONFIG_PATH_MAX]; /* as local_parse() takes it, or "none" */

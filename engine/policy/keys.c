@@ -44,6 +44,8 @@ static const struct value_kind path_or_none = { .type = VALUE_PATH, .words = non
 static const struct value_kind capture_ports = WORDS(capture_ports_words, ALL);
 static const struct value_kind local = { .type = VALUE_LOCAL };
 static const struct value_kind store = { .type = VALUE_STORE };
+static const struct value_kind endpoint = { .type = VALUE_ENDPOINT };
+static const struct value_kind host = { .type = VALUE_HOST };
 static const struct value_kind limit = { .type = VALUE_NUMBER, .min = 0, .max = 1000000 };
 static const struct value_kind level = { .type = VALUE_LABEL, .words = level_words };
 static const struct value_kind source = WORDS(source_words, ALL);

@@ -78,6 +78,15 @@
 	  "after an upgrade, for the connections of the old engine")                               \
 	X("bundle.keys", bundle.keys, path, "/etc/postern/bundle.pub",                             \
 	  "public keys whose bundles are applied: a file, or a folder of files")                   \
+	X("web.listen", web.listen, endpoint, "none",                                              \
+	  "where metrics, health and the page are served, or none")                                \
+	X("web.remote", web.is_remote, boolean, "false",                                           \
+	  "whether that may be an address that other machines reach")                              \
+	X("web.name", web.name, host, "\"\"", "a name by which it is asked, besides localhost")    \
+	X("web.token", web.token, path_or_none, "/var/lib/postern/web.token",                      \
+	  "file of the word that allows to approve and forget, or none")                           \
+	X("web.program", web.program, optional_path, "\"\"",                                       \
+	  "the serving program; empty: the installed one")                                         \
 	X("log.queue", log.queue, queue_size, "8M", "events that wait for slow outputs")           \
 	X("log.stats_interval", log.stats_interval, duration, "1m",                                \
 	  "between events of statistics")                                                          \

@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/local.h"
+#include "policy/endpoint.h"
 
 #define DURATION_MAX (365ULL * 24 * 60 * 60 * 1000) /* ms */
 
@@ -190,6 +191,14 @@ static bool read_local(const char *text, char *ret_text, size_t size)
 	       read_text(text, ret_text, size);
 }
 
+static bool read_endpoint(const char *text, char *ret_text, size_t size)
+{
+	struct endpoint endpoint;
+
+	return (strcmp(text, "none") == 0 || endpoint_read(text, &endpoint)) &&
+	       read_text(text, ret_text, size);
+}
+
 bool value_read(const struct value_kind *kind, const char *text, const char *file, void *member,
 		size_t size)
 {
@@ -223,9 +232,12 @@ bool value_read(const struct value_kind *kind, const char *text, const char *fil
 	case VALUE_LABEL:
 		return find_word(kind, text) >= 0 && read_text(text, member, size);
 	case VALUE_USER:
+	case VALUE_HOST: /* of the same characters */
 		return is_user(text) && read_text(text, member, size);
 	case VALUE_CODES:
 		return registry_read(kind->registry, text, member);
+	case VALUE_ENDPOINT:
+		return read_endpoint(text, member, size);
 	case VALUE_STORE:
 		return read_store(text, file, member, size);
 	case VALUE_LOCAL:
@@ -291,10 +303,17 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 		snprintf(expected, VALUE_EXPECTED_MAX, "a user name of at most %zu characters",
 			 size - 1);
 		break;
+	case VALUE_HOST:
+		snprintf(expected, VALUE_EXPECTED_MAX, "a host name of at most %zu characters",
+			 size - 1);
+		break;
 	case VALUE_CODES:
 		snprintf(expected, VALUE_EXPECTED_MAX,
 			 "all, recommended, or names such as %s with commas between them",
 			 kind->registry->example);
+		break;
+	case VALUE_ENDPOINT:
+		strcpy(expected, "none, ADDRESS:PORT, [ADDRESS]:PORT or unix:/PATH");
 		break;
 	case VALUE_STORE:
 		strcpy(expected, "none, a path, redis://HOST or redis+unix:///PATH");
@@ -367,6 +386,8 @@ void value_write(const struct value_kind *kind, const void *member, char *text, 
 		break;
 	case VALUE_LABEL:
 	case VALUE_USER:
+	case VALUE_HOST:
+	case VALUE_ENDPOINT:
 	case VALUE_STORE:
 	case VALUE_LOCAL:
 	case VALUE_PATH:

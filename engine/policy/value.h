@@ -21,6 +21,8 @@ enum value_type {
 	VALUE_WORD,     /* an enum: the word's place in `words`, if its bit is set in `allowed` */
 	VALUE_LABEL,    /* char[]: one of `words`, kept as text */
 	VALUE_USER,     /* char[]: a user's name, or empty */
+	VALUE_HOST,     /* char[]: a name without wildcards, or empty */
+	VALUE_ENDPOINT, /* char[]: as endpoint_read() takes it, or "none" */
 	VALUE_STORE,    /* char[]: "none", "redis://...", "redis+unix://...", or a path */
 	VALUE_LOCAL,    /* char[]: "none", or as local_parse() takes it */
 	VALUE_CODES,    /* struct codepoints: see registry_read() */

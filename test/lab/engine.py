@@ -70,6 +70,7 @@ class Engine:
                 "untrusted_key": str(self.folder / "untrusted.key")},
             "gate": {"user": "bin"},
             "status_file": str(self.folder / "run" / "status"),
+            "web": {"token": str(self.folder / "web.token")},
             "certgen": {"user": "daemon", "program": str(build() / "certgen/postern-certgen")},
             "upstream": {"trust_store": str(pki.root.certificate)},
             "audit": {"issued": str(lab.folder / "audit" / "issued.json")},

@@ -19,7 +19,8 @@ declare -A may=(
 	[engine/gate]="base net tls policy"
 	[engine/conn]="base net tls policy learn tap certgen"
 	[engine/daemon]="base net tls policy learn tap gate conn"
-	[engine/cli]="base learn net tls policy tap fleet certgen"
+	[engine/cli]="base learn net tls policy tap fleet certgen web"
+	[engine/web]="base learn policy"
 	[certgen]="base"
 )
 
@@ -29,7 +30,8 @@ libraries=(
 	'openssl/.*'         '(engine/crypto|engine/tls|certgen)/.*|engine/fleet/(manifest|signing)\.c'
 	'libp11\.h'          'certgen/ca_token\.c'
 	'seccomp\.h'         'certgen/filter\.c'
-	'sodium.*'           'engine/base/hash\.c|engine/crypto/.*|engine/tls/.*'
+	'microhttpd\.h'      'engine/web/server\.c'
+	'sodium.*'           'engine/base/hash\.c|engine/crypto/.*|engine/tls/.*|engine/web/token\.c'
 	'yaml\.h'            'engine/policy/.*'
 	'jansson\.h'         'engine/tap/journal\.c|engine/cli/.*|engine/fleet/manifest\.c'
 	'sqlite3\.h'         'engine/learn/store_sqlite\.c'

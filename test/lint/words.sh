@@ -35,7 +35,7 @@ done
 forbid "finish it, or file it" '\b(TO''DO|FIX''ME|XX''X)\b' "${all[@]}"
 forbid "white space at the end of a line" '[[:blank:]]+$' "${all[@]}"
 forbid "the two ends are client and server, never source and destination" \
-	'\b(src|dst)(_(fd|addr|sock))?\b' "${code[@]}"
+	'(^|[^-[:alnum:]_])(src|dst)(_(fd|addr|sock))?($|[^[:alnum:]_=])' "${code[@]}" # src= is HTML
 forbid "an optional part is a file of its own, not an #if" '^[[:space:]]*#[[:space:]]*if' \
 	"${modules[@]}"
 forbid "running out of something is an answer, not the end of the process" '\babort\(\);' "${code[@]}"
