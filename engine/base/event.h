@@ -17,6 +17,7 @@
 	X(EVENT_VERIFICATION, "verification") /* a server's chain did not verify */                \
 	X(EVENT_ISSUED, "issued")             /* a forged leaf came from certgen */                \
 	X(EVENT_MODE, "mode")                 /* the door: armed, open or closed */                \
+	X(EVENT_HTTP, "http")                 /* a request inside, and its response */             \
 	X(EVENT_RELOAD, "reload")             /* of the configuration, or why not */               \
 	X(EVENT_STATS, "stats")               /* every now and then */                             \
 	X(EVENT_LOST, "lost")                 /* how many events an output did not get */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "conn/count.h"
+#include "conn/exchanges.h"
 #include "conn/fate.h"
 #include "conn/inspect.h"
 #include "conn/late.h"
@@ -57,18 +58,72 @@ static void prolong(struct conn *c, uint64_t moved, uint64_t idle)
 	conn_set_deadline(c, c->has_first_end ? config_of(c)->timeouts.linger : idle);
 }
 
-/* The client's first bytes, until the server has answered; and its answer, if it may tell more. */
-static void keep_request(struct conn *c)
+/* What was begun may be half sent on, and must not look whole: a reset to both. */
+static enum conn_state cut_off(struct conn *c)
 {
-	if (!c->is_relaying && late_needs_request(c))
-		relay_keep(&c->relay[TO_SERVER]);
-	if (!c->is_relaying && outcome_is_awaited(c))
-		relay_hold(&c->relay[TO_CLIENT]);
-	if (!c->is_relaying)
-		inspect_begin(c);
+	fate_drop_server(c);
+	sock_reset(&c->client);
+	return conn_end(c, END_HTTP_UNREADABLE);
+}
+
+/*
+ * The client's first bytes are kept until the server has answered; and its answer is held, if it
+ * may tell more.
+ */
+static enum conn_state begin(struct conn *c)
+{
 	c->is_relaying = true;
-	if (c->relay[TO_CLIENT].bytes > 0)
-		relay_forget(&c->relay[TO_SERVER]);
+	if (late_needs_request(c))
+		relay_keep(&c->relay[TO_SERVER]);
+	if (outcome_is_awaited(c))
+		relay_hold(&c->relay[TO_CLIENT]);
+	inspect_begin(c);
+	switch (exchanges_begin(c)) {
+	case EXCHANGES_BEGUN:
+		break;
+	case EXCHANGES_UNREADABLE:
+		return cut_off(c);
+	case EXCHANGES_NO_MEMORY:
+		return conn_end(c, END_NO_RESOURCES);
+	}
+	return CONN_RELAYING;
+}
+
+/* One way; what becomes of the connection. */
+static enum conn_state move(struct conn *c, unsigned way, enum relay_result *ret_result)
+{
+	bool from_client = way == TO_SERVER;
+	enum session_io io = SESSION_OK;
+
+	*ret_result = relay_move(&c->relay[way], &c->worker->buffers,
+				 from_client ? c->downstream : c->upstream,
+				 from_client ? c->upstream : c->downstream,
+				 from_client ? c->server.fd : c->client.fd, &io);
+	switch (*ret_result) {
+	case RELAY_READ_FAILED:
+		return relay_failed(c, from_client, io);
+	case RELAY_WRITE_FAILED:
+		return relay_failed(c, !from_client, io);
+	case RELAY_NO_MEMORY:
+		return conn_end(c, END_NO_RESOURCES);
+	case RELAY_CUT:
+		return cut_off(c);
+	case RELAY_AGAIN:
+		worker_ready(c);
+		break;
+	case RELAY_WAIT:
+	case RELAY_ENDED:
+	case RELAY_HELD:
+		break;
+	}
+	return CONN_RELAYING;
+}
+
+/* What a rule refused was answered. */
+static bool is_settled(const struct conn *c)
+{
+	return c->exchanges && exchanges_is_settled(c->exchanges) &&
+	       relay_is_drained(&c->relay[TO_CLIENT]);
 }
 
 /* Bytes that are held back: an answer to the client, or a refusal of what was asked of it. */
@@ -88,29 +143,19 @@ static bool is_refused(struct conn *c)
 
 enum conn_state carry_relay(struct conn *c)
 {
-	struct relay_pool *pool = &c->worker->buffers;
+	enum conn_state next = c->is_relaying ? CONN_RELAYING : begin(c);
 	enum relay_result results[2];
 
-	keep_request(c);
-	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++) {
-		bool from_client = way == TO_SERVER;
-		enum session_io io = SESSION_OK;
-
-		results[way] =
-			relay_move(&c->relay[way], pool, from_client ? c->downstream : c->upstream,
-				   from_client ? c->upstream : c->downstream,
-				   from_client ? c->server.fd : c->client.fd, &io);
-		if (results[way] == RELAY_READ_FAILED)
-			return relay_failed(c, from_client, io);
-		if (results[way] == RELAY_WRITE_FAILED)
-			return relay_failed(c, !from_client, io);
-		if (results[way] == RELAY_NO_MEMORY)
-			return conn_end(c, END_NO_RESOURCES);
-		if (results[way] == RELAY_AGAIN)
-			worker_ready(c);
-	}
+	if (c->relay[TO_CLIENT].bytes > 0)
+		relay_forget(&c->relay[TO_SERVER]);
+	for (unsigned way = TO_SERVER; way <= TO_CLIENT && next == CONN_RELAYING; way++)
+		next = move(c, way, &results[way]);
+	if (next != CONN_RELAYING)
+		return next;
 	if (results[TO_CLIENT] == RELAY_HELD && is_refused(c))
 		return late_refusal(c);
+	if (is_settled(c))
+		return fate_part(c, END_BLOCKED_URL, "", 0);
 	note_first_end(c, c->relay[TO_SERVER].is_closed || c->relay[TO_SERVER].is_finished,
 		       c->relay[TO_CLIENT].is_closed || c->relay[TO_CLIENT].is_finished);
 	if (results[TO_SERVER] == RELAY_ENDED && results[TO_CLIENT] == RELAY_ENDED)

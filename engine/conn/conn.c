@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "conn/count.h"
+#include "conn/exchanges.h"
 #include "conn/forge.h"
 #include "conn/inspect.h"
 #include "conn/learning.h"
@@ -136,6 +137,7 @@ void conn_close(struct conn *conn)
 	struct worker *worker = conn->worker;
 
 	learning_end(conn);
+	exchanges_end(conn);
 	inspect_end(conn);
 	if (!conn->is_own) {
 		count_connection(conn);

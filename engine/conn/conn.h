@@ -16,14 +16,12 @@
 #include "tls/session.h"
 
 struct worker;
+struct exchanges;
 struct forged;
 struct inspection;
 struct watch;
 
-/*
- * The states of a connection, in the order of its life; life.c has the table of their steps. The
- * words are those of the log and of ARCHITECTURE.md.
- */
+/* In the order of its life; life.c has the steps. The words are those of ARCHITECTURE.md. */
 #define CONN_STATES(X)                                                                             \
 	X(CONN_PEEKING, "hello")   /* awaiting the hello, which is only peeked at */               \
 	X(CONN_WAITING, "wait")    /* another connection is asking the same server */              \
@@ -58,10 +56,9 @@ struct conn {
 	union addr server_addr; /* original destination */
 	size_t peeked;          /* bytes seen so far */
 	bool has_low_water;
-	bool is_tls;         /* the bytes seen so far may begin a hello */
-	struct hello *hello; /* once whole; owned */
-	uint8_t *
-		packed_hello; /* its bytes, in its place: once nobody but the log needs it; owned */
+	bool is_tls;           /* the bytes seen so far may begin a hello */
+	struct hello *hello;   /* once whole; owned */
+	uint8_t *packed_hello; /* in its place, once nobody but the log needs it; owned */
 	size_t n_packed_hello;
 	char ja4[FINGERPRINT_JA4_SIZE]; /* of it; "": not needed yet */
 
@@ -101,6 +98,7 @@ struct conn {
 	uint64_t moved;                /* bytes, then */
 	struct relay relay[2];         /* [TO_SERVER], [TO_CLIENT] */
 	struct inspection *inspection; /* of the plaintext; NULL: nobody looks */
+	struct exchanges *exchanges;   /* of its HTTP; NULL: nobody asks */
 	struct splice splice[2];
 	uint64_t counted[2]; /* bytes, in the metrics already */
 	struct watch *watch; /* of a passed handshake that can be read; NULL: of none */

@@ -136,6 +136,16 @@ static const char *flow_state(const struct conn *conn)
 	return flow_reason(conn->end) ? "established" : "closed";
 }
 
+void describe_rule(struct line *line, const struct verdict *verdict)
+{
+	if (!verdict->file)
+		return;
+	line_object(line, "rule");
+	line_text(line, "file", verdict->file);
+	line_number(line, "line", verdict->line);
+	line_object_end(line);
+}
+
 void describe_flow(struct line *line, const struct conn *conn)
 {
 	uint64_t age = clock_us() - conn->started;

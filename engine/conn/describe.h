@@ -22,6 +22,9 @@ void describe_certificate(struct line *line, const struct certificate *certifica
 /* One of the two sessions: members of "upstream" or "downstream". */
 void describe_session(struct line *line, const struct session *session);
 
+/* "rule": the one that decided, if one did. */
+void describe_rule(struct line *line, const struct verdict *verdict);
+
 /* "flow": when, how much, how it ended. */
 void describe_flow(struct line *line, const struct conn *conn);
 

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "http/page.h"
 #include "net/told.h"
 #include "policy/load.h"
 
@@ -39,6 +40,16 @@ static int load_trust(const struct config *config, struct trust **ret_trust,
 	return r;
 }
 
+static int load_page(const struct config *config, char **ret_page, struct config_error *ret_error)
+{
+	int r = page_load(config->http.page, ret_page);
+
+	if (r < 0)
+		snprintf(ret_error->text, sizeof(ret_error->text), "http.page: %s: %s",
+			 config->http.page, r == -EFBIG ? "more than 8 KiB" : strerror(-r));
+	return r;
+}
+
 int settings_new(struct config *config, struct settings **ret_settings,
 		 struct config_error *ret_error)
 {
@@ -50,6 +61,8 @@ int settings_new(struct config *config, struct settings **ret_settings,
 		return -ENOMEM;
 	}
 	r = load_trust(config, &settings->trust, ret_error);
+	if (r == 0)
+		r = load_page(config, &settings->page, ret_error);
 	if (r == 0 && getrandom(&settings->generation, sizeof(settings->generation), 0) < 0) {
 		r = -errno;
 		snprintf(ret_error->text, sizeof(ret_error->text), "random numbers: %s",
@@ -57,6 +70,7 @@ int settings_new(struct config *config, struct settings **ret_settings,
 	}
 	if (r < 0) {
 		trust_free(settings->trust);
+		free(settings->page);
 		free(settings);
 		return r;
 	}
@@ -80,6 +94,7 @@ void settings_unref(struct settings *settings)
 	trust_free(settings->trust);
 	pthread_mutex_destroy(&settings->lock);
 	config_free(settings->config);
+	free(settings->page);
 	free(settings);
 }
 

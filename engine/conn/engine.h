@@ -26,6 +26,7 @@ struct settings {
 	atomic_uint n_refs;
 	struct config *config;    /* owned */
 	struct tls_limits limits; /* what it says of them */
+	char *page;               /* the template of http.page; owned */
 	pthread_mutex_t lock;     /* of trust, which follows its files */
 	struct trust *trust;      /* counted */
 	uint64_t tried;           /* ms: when it was last looked whether they changed */

@@ -121,6 +121,15 @@ enum conn_state fate_block(struct conn *c, enum reason reason, enum alert alert)
 	return fate_refuse(c, END_REFUSED);
 }
 
+enum conn_state fate_part(struct conn *c, enum end end, const char *text, size_t n)
+{
+	c->end = end;
+	fate_drop_server(c);
+	if (relay_end_with(&c->relay[TO_CLIENT], &c->worker->buffers, text, n) < 0)
+		return conn_end(c, END_NO_RESOURCES);
+	return CONN_PARTING;
+}
+
 /* What the client is told when nothing was asked of its server yet, or nothing better is known. */
 static enum alert alert_of(const struct conn *c, enum reason reason)
 {

@@ -27,6 +27,9 @@ enum conn_state fate_fail(struct conn *c, enum reason reason);
 /* The session with the server ends by a reset; what the log says of it is kept. */
 void fate_drop_server(struct conn *c);
 
+/* From here on only the client is there, and has these last bytes, of at most RELAY_BUFFER. */
+enum conn_state fate_part(struct conn *c, enum end end, const char *text, size_t n);
+
 bool fate_is_client_gone(const struct conn *c);
 enum conn_state fate_client_gone(struct conn *c);
 

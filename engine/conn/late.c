@@ -103,16 +103,6 @@ static void explain(struct conn *c, const char *unlearned, const char *end)
 		 unlearned ? "not learned: " : "learned", unlearned ? unlearned : "", end);
 }
 
-/* From here on only the client is there. */
-static enum conn_state part(struct conn *c, enum end end, const char *text, size_t n)
-{
-	c->end = end;
-	fate_drop_server(c);
-	if (relay_end_with(&c->relay[TO_CLIENT], &c->worker->buffers, text, n) < 0)
-		return conn_end(c, END_NO_RESOURCES);
-	return CONN_PARTING;
-}
-
 enum conn_state late_request(struct conn *c)
 {
 	const char *unlearned = learn(c, LEARN_LATE);
@@ -128,7 +118,7 @@ enum conn_state late_request(struct conn *c)
 	if (!unlearned)
 		n = redirect(c, text);
 	explain(c, unlearned, n > 0 ? "redirected" : "closed");
-	return part(c, END_LATE_REQUEST, text, n);
+	return fate_part(c, END_LATE_REQUEST, text, n);
 }
 
 enum conn_state late_refusal(struct conn *c)
@@ -146,7 +136,7 @@ enum conn_state late_refusal(struct conn *c)
 		return CONN_RELAYING;
 	}
 	explain(c, unlearned, n > 0 ? "redirected" : "closed");
-	return part(c, END_CERTIFICATE_REQUIRED, text, n);
+	return fate_part(c, END_CERTIFICATE_REQUIRED, text, n);
 }
 
 enum conn_state late_part(struct conn *c)

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/relay.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "conn/exchanges.h"
 #include "conn/inspect.h"
+#include "http/http.h"
 
 enum {
 	SHARE = 4,      /* buffers one direction may move before others have their turn */
 	SPARE_MAX = 64, /* buffers kept; 4 MiB a worker */
 };
+
+/* Behind the longest that a filter holds there is room for a record, and for what it puts in. */
+static_assert(HTTP_HEAD_MAX + 16 + SESSION_READ_ROOM + HTTP_ROOM <= RELAY_BUFFER, "no room");
 
 static bool buffer_borrow(struct relay *relay, struct relay_pool *pool)
 {
@@ -24,7 +30,7 @@ static bool buffer_borrow(struct relay *relay, struct relay_pool *pool)
 	} else {
 		relay->buffer = malloc(sizeof(*relay->buffer));
 	}
-	relay->begin = relay->end = 0;
+	relay->begin = relay->limit = relay->end = 0;
 	return relay->buffer != NULL;
 }
 
@@ -36,7 +42,7 @@ static void buffer_return(struct relay *relay, struct relay_pool *pool)
 		return;
 	explicit_bzero(buffer->bytes, relay->dirty); /* somebody's plaintext */
 	relay->buffer = NULL;
-	relay->begin = relay->end = relay->dirty = 0;
+	relay->begin = relay->limit = relay->end = relay->dirty = 0;
 	if (pool->n >= SPARE_MAX) {
 		free(buffer);
 		return;
@@ -86,18 +92,18 @@ const uint8_t *relay_head(const struct relay *relay, size_t *ret_n)
 	return relay->head;
 }
 
-static void keep(struct relay *relay)
+static void keep(struct relay *relay, const uint8_t *bytes, size_t n)
 {
-	if (!relay->keeps_head || relay->end == 0)
+	if (!relay->keeps_head || n == 0)
 		return;
 	if (!relay->head)
 		relay->head = malloc(RELAY_HEAD_MAX);
-	if (!relay->head || relay->end > RELAY_HEAD_MAX - relay->n_head) {
+	if (!relay->head || n > RELAY_HEAD_MAX - relay->n_head) {
 		relay_forget(relay);
 		return;
 	}
-	memcpy(relay->head + relay->n_head, relay->buffer->bytes, relay->end);
-	relay->n_head += relay->end;
+	memcpy(relay->head + relay->n_head, bytes, n);
+	relay->n_head += n;
 }
 
 /* --- looked at --- */
@@ -108,12 +114,12 @@ void relay_show(struct relay *relay, struct inspection *inspection, unsigned way
 	relay->way = way;
 }
 
-/* What was just put into the buffer, from `begin` on; what is held may never reach its reader. */
-static void show(const struct relay *relay, size_t begin)
+/* A part of the buffer that is to be written; what is held may never reach its reader. */
+static void show(const struct relay *relay, size_t begin, size_t end)
 {
-	if (relay->inspection && !relay->is_held && begin < relay->end)
+	if (relay->inspection && !relay->is_held && begin < end)
 		inspect_see(relay->inspection, relay->way, relay->buffer->bytes + begin,
-			    relay->end - begin);
+			    end - begin);
 }
 
 static void show_end(struct relay *relay)
@@ -123,6 +129,33 @@ static void show_end(struct relay *relay)
 		return;
 	relay->has_shown_end = true;
 	inspect_finish(relay->inspection, relay->way);
+}
+
+/* --- filtered --- */
+
+void relay_filter(struct relay *relay, struct exchanges *exchanges, unsigned way)
+{
+	relay->filter = exchanges;
+	relay->way = way;
+}
+
+bool relay_is_drained(const struct relay *relay)
+{
+	return relay->begin == relay->limit;
+}
+
+static void filter(struct relay *relay, size_t n_held)
+{
+	uint8_t *bytes = relay->buffer->bytes;
+
+	relay->limit = exchanges_read(relay->filter, relay->way, bytes, n_held, &relay->end);
+	if (!relay->is_closed && !relay->is_finished)
+		return;
+	n_held = relay->end - relay->limit;
+	exchanges_finish(relay->filter, relay->way, n_held);
+	if (n_held > 0)
+		relay->limit =
+			exchanges_read(relay->filter, relay->way, bytes, relay->end, &relay->end);
 }
 
 /* --- held back --- */
@@ -143,7 +176,7 @@ void relay_release(struct relay *relay)
 	if (!relay->is_held)
 		return;
 	relay->is_held = false;
-	show(relay, 0);
+	show(relay, 0, relay->limit);
 	show_end(relay);
 }
 
@@ -155,26 +188,45 @@ static bool is_failure(enum session_io io)
 	       io == SESSION_WANTS_CERTIFICATE;
 }
 
-/* Reads what is there, as far as the buffer reaches, and notes how it ended. */
-static void fill(struct relay *relay, struct session *from)
+static void soil(struct relay *relay)
 {
-	relay->begin = relay->end = 0;
-	relay->io = SESSION_OK;
-	while (relay->io == SESSION_OK && RELAY_BUFFER - relay->end >= SESSION_READ_ROOM) {
-		size_t n = 0;
-
-		relay->io = session_read(from, relay->buffer->bytes + relay->end,
-					 RELAY_BUFFER - relay->end, &n);
-		relay->end += n;
-		show(relay, relay->end - n);
-	}
 	if (relay->end > relay->dirty)
 		relay->dirty = relay->end;
-	keep(relay);
+}
+
+/*
+ * Reads what is there, behind what is held, as far as the buffer reaches, and notes how it ended.
+ */
+static void fill(struct relay *relay, struct session *from)
+{
+	size_t room = relay->filter ? RELAY_BUFFER - HTTP_ROOM : RELAY_BUFFER;
+	size_t n_held = relay->end - relay->limit;
+
+	memmove(relay->buffer->bytes, relay->buffer->bytes + relay->limit, n_held);
+	relay->begin = 0;
+	relay->end = n_held;
+	relay->io = SESSION_OK;
+	while (relay->io == SESSION_OK && room - relay->end >= SESSION_READ_ROOM) {
+		size_t n = 0;
+
+		relay->io = session_read(from, relay->buffer->bytes + relay->end, room - relay->end,
+					 &n);
+		relay->end += n;
+		if (!relay->filter) /* record by record, as it came */
+			show(relay, relay->end - n, relay->end);
+	}
+	soil(relay);
+	keep(relay, relay->buffer->bytes + n_held, relay->end - n_held);
 	if (relay->io == SESSION_CLOSED)
 		relay->is_closed = true;
 	if (relay->io == SESSION_TRUNCATED)
 		relay->is_finished = true;
+	relay->limit = relay->end;
+	if (relay->filter) {
+		filter(relay, n_held);
+		soil(relay);
+		show(relay, 0, relay->limit);
+	}
 	show_end(relay);
 }
 
@@ -184,10 +236,10 @@ static enum session_io drain(struct relay *relay, struct session *to)
 
 	if (flushed != SESSION_OK)
 		return flushed;
-	while (relay->begin < relay->end) {
+	while (relay->begin < relay->limit) {
 		size_t n;
 		enum session_io io = session_write(to, relay->buffer->bytes + relay->begin,
-						   relay->end - relay->begin, &n);
+						   relay->limit - relay->begin, &n);
 
 		if (io != SESSION_OK)
 			return io;
@@ -229,12 +281,11 @@ int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *byt
 	memcpy(relay->buffer->bytes, bytes, n);
 	relay->is_held = false;
 	relay->begin = 0;
-	relay->end = n;
-	if (n > relay->dirty)
-		relay->dirty = n;
+	relay->limit = relay->end = n;
+	soil(relay);
 	relay->io = SESSION_OK;
 	relay->is_closed = relay->is_finished = true;
-	show(relay, 0);
+	show(relay, 0, n);
 	show_end(relay);
 	return 0;
 }
@@ -265,8 +316,11 @@ enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struc
 		if (!buffer_borrow(relay, pool))
 			return RELAY_NO_MEMORY;
 		fill(relay, from);
-		if (relay->io == SESSION_WAIT && relay->end == 0) {
-			buffer_return(relay, pool);
+		if (relay->filter && exchanges_is_cut(relay->filter))
+			return RELAY_CUT;
+		if (relay->io == SESSION_WAIT && relay->limit == 0) {
+			if (relay->end == 0)
+				buffer_return(relay, pool);
 			return RELAY_WAIT;
 		}
 	}

@@ -21,6 +21,7 @@ enum {
 	RELAY_BUFFER = 3 * 16384 + SESSION_READ_ROOM,
 };
 
+struct exchanges;
 struct inspection;
 
 struct relay_buffer {
@@ -39,6 +40,7 @@ void relay_pool_deinit(struct relay_pool *pool);
 struct relay {
 	struct relay_buffer *buffer;
 	size_t begin, end; /* of what is in it */
+	size_t limit;      /* up to where it may be written; the filter holds the rest */
 	size_t dirty;      /* bytes to wipe before it is given back */
 	/* How the last read ended; a failure waits until all before it is written. */
 	enum session_io io;
@@ -51,6 +53,7 @@ struct relay {
 	bool keeps_head;
 	uint8_t *head; /* all that was read, while that is kept; owned */
 	size_t n_head;
+	struct exchanges *filter;      /* who decides what is written; NULL: nobody, all is */
 	struct inspection *inspection; /* who looks on; NULL: nobody */
 	unsigned way;                  /* for those */
 	bool has_shown_end;
@@ -64,6 +67,7 @@ enum relay_result {
 	RELAY_WRITE_FAILED,
 	RELAY_NO_MEMORY,
 	RELAY_HELD, /* the first bytes are there: relay_held() */
+	RELAY_CUT,  /* the filter lets nothing go on any more */
 };
 
 /* `to_fd` is the socket under `to`, for its FIN. */
@@ -93,6 +97,14 @@ void relay_release(struct relay *relay);
  * close_notify and FIN, for relay_move() to write; it reads nothing any more. 0 or -ENOMEM.
  */
 int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *bytes, size_t n);
+
+/*
+ * From now on what is read is what conn/exchanges.h makes of it, and what that holds back stays in
+ * the buffer. NULL: everything.
+ */
+void relay_filter(struct relay *relay, struct exchanges *exchanges, unsigned way);
+/* All that may be written is. */
+bool relay_is_drained(const struct relay *relay);
 
 /* From now on what is read is shown as that of `way` (conn/inspect.h); NULL: to nobody. */
 void relay_show(struct relay *relay, struct inspection *inspection, unsigned way);

@@ -169,12 +169,7 @@ static void describe_verdict(struct line *line, const struct conn *conn)
 	line_text(line, "reason", reason_text(conn->reason));
 	line_text(line, "end", end_text(conn->end));
 	line_text(line, "detail", conn->detail);
-	if (!conn->verdict.file)
-		return;
-	line_object(line, "rule");
-	line_text(line, "file", conn->verdict.file);
-	line_number(line, "line", conn->verdict.line);
-	line_object_end(line);
+	describe_rule(line, &conn->verdict);
 }
 
 void report_connection(struct conn *conn)

@@ -2,12 +2,16 @@
 #ifndef POSTERN_CONN_REPORT_H
 #define POSTERN_CONN_REPORT_H
 
+#include <stdbool.h>
+
 #include "learn/learn.h"
 #include "learn/pinned.h"
 #include "tls/certificate.h"
 
 struct conn;
+struct exchange;
 struct sighting;
+struct verdict;
 struct worker;
 
 /* The events about connections; doc/events.md describes them. What nobody wants is not made. */
@@ -47,5 +51,11 @@ struct report_issue {
 /* `conn`: one that waited for it; NULL: none does any more. */
 void report_issued(struct worker *worker, const struct conn *conn,
 		   const struct report_issue *issue);
+
+/* One request and its response; `rule`, if not NULL, refused it. */
+void report_exchange(struct conn *conn, const struct exchange *exchange,
+		     const struct verdict *rule);
+/* Its HTTP cannot be read any further, because of `why`. */
+void report_unreadable(struct conn *conn, bool is_http2, const char *why);
 
 #endif

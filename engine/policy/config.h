@@ -141,6 +141,11 @@ struct config {
 		unsigned n_files;
 	} capture;
 	struct {
+		bool events;
+		char page[CONFIG_PATH_MAX]; /* "": the built-in one */
+		enum action unreadable;     /* pass | block */
+	} http;
+	struct {
 		struct output_options outputs[OUTPUTS_MAX];
 		unsigned n_outputs;
 		uint64_t queue;              /* bytes */

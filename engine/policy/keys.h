@@ -87,6 +87,11 @@
 	  "file of the word that allows to approve and forget, or none")                           \
 	X("web.program", web.program, optional_path, "\"\"",                                       \
 	  "the serving program; empty: the installed one")                                         \
+	X("http.events", http.events, boolean, "false", "whether requests are logged")             \
+	X("http.page", http.page, optional_path, "\"\"",                                           \
+	  "file of the page for refused requests; empty: the built-in one")                        \
+	X("http.unreadable", http.unreadable, pass_or_block, "block",                              \
+	  "HTTP that cannot be read, from a host that a rule with a path names")                   \
 	X("log.queue", log.queue, queue_size, "8M", "events that wait for slow outputs")           \
 	X("log.stats_interval", log.stats_interval, duration, "1m",                                \
 	  "between events of statistics")                                                          \

@@ -90,6 +90,9 @@
 	X(END_CERTIFICATE_REQUIRED, "certificate_required",                                        \
 	  "the server refused to go on without a client certificate")                              \
 	X(END_IMPOSTOR, "impostor", "another server answered in the place of the learned one")     \
+	X(END_BLOCKED_URL, "blocked_url", "a rule refused a request inside the session")           \
+	X(END_HTTP_UNREADABLE, "http_unreadable",                                                  \
+	  "HTTP that cannot be read, where a rule asks for its path")                              \
 	X(END_CLIENT_TIMEOUT, "client_timeout", "the client did not answer in time")               \
 	X(END_SERVER_REFUSED, "server_refused", "the server refused the connection")               \
 	X(END_SERVER_UNREACHABLE, "server_unreachable", "no route to the server")                  \

@@ -8,6 +8,7 @@
 #include "policy/array.h"
 #include "policy/hostset.h"
 #include "policy/prefix.h"
+#include "policy/urlpath.h"
 
 /*
  * How it works. The host names of all rules live in one set, each with the number of its rule; one
@@ -31,6 +32,8 @@ struct rule {
 	struct prefix_list server, client;
 	uint16_t *ports;
 	unsigned n_ports;
+	char **paths;
+	unsigned n_paths;
 };
 
 struct ruleset {
@@ -41,6 +44,7 @@ struct ruleset {
 	struct hostset hosts;
 	uint32_t *hostless; /* numbers of the rules that ask for no name, ascending */
 	uint32_t n_hostless;
+	bool has_paths; /* some rule has */
 	char **files;
 	unsigned n_files;
 };
@@ -77,9 +81,27 @@ static bool ports_admit(const struct rule *rule, uint16_t port)
 	return rule->n_ports == 0;
 }
 
+/* What forbids need match in one reading of the path, what allows must in all. */
+static bool paths_admit(const struct rule *rule, const struct urlpath *path)
+{
+	for (unsigned i = 0; i < rule->n_paths; i++) {
+		if (urlpath_matches(path, rule->paths[i], rule->action != ACTION_BLOCK))
+			return true;
+	}
+	return rule->n_paths == 0;
+}
+
+/* Before there are requests, what it is about. */
+static enum action action_before(const struct rule *rule)
+{
+	return rule->n_paths > 0 ? ACTION_INTERCEPT : rule->action;
+}
+
 struct question {
 	const struct ruleset *rules;
 	const struct subject *subject;
+	const struct urlpath *path; /* NULL: not known yet */
+	bool is_about_paths;        /* only rules that have some */
 };
 
 /* Whether all but the host fits. */
@@ -91,29 +113,70 @@ static bool rule_admits(const void *context, uint32_t number)
 
 	return list_admits(&rule->server, &subject->server) &&
 	       list_admits(&rule->client, &subject->client) &&
-	       ports_admit(rule, addr_port(&subject->server));
+	       ports_admit(rule, addr_port(&subject->server)) &&
+	       (!question->path || paths_admit(rule, question->path)) &&
+	       (!question->is_about_paths || rule->n_paths > 0);
+}
+
+/* The number of the first that fits, or HOSTSET_NONE. */
+static uint32_t first_rule(const struct question *question)
+{
+	const struct ruleset *rules = question->rules;
+	uint32_t first =
+		hostset_lowest(&rules->hosts, question->subject->host, rule_admits, question);
+
+	for (uint32_t i = 0; i < rules->n_hostless && rules->hostless[i] < first; i++) {
+		if (rule_admits(question, rules->hostless[i]))
+			first = rules->hostless[i];
+	}
+	return first;
+}
+
+static struct verdict decide(const struct question *question)
+{
+	const struct ruleset *rules = question->rules;
+	uint32_t first = first_rule(question);
+	const struct rule *rule;
+
+	if (first == HOSTSET_NONE)
+		return (struct verdict){ .action = rules->fallback,
+					 .is_captured = rules->is_captured };
+	rule = &rules->rules[first];
+	return (struct verdict){
+		.action = question->path ? rule->action : action_before(rule),
+		.file = rule->file,
+		.line = rule->line,
+		.is_captured = rule->capture == RULE_CAPTURE_DEFAULT
+				       ? rules->is_captured
+				       : rule->capture == RULE_CAPTURE_YES,
+	};
 }
 
 struct verdict ruleset_decide(const struct ruleset *rules, const struct subject *subject)
 {
 	struct question question = { .rules = rules, .subject = subject };
-	uint32_t first = hostset_lowest(&rules->hosts, subject->host, rule_admits, &question);
 
-	for (uint32_t i = 0; i < rules->n_hostless && rules->hostless[i] < first; i++) {
-		if (rule_admits(&question, rules->hostless[i]))
-			first = rules->hostless[i];
-	}
-	if (first == HOSTSET_NONE)
-		return (struct verdict){ .action = rules->fallback,
-					 .is_captured = rules->is_captured };
-	return (struct verdict){
-		.action = rules->rules[first].action,
-		.file = rules->rules[first].file,
-		.line = rules->rules[first].line,
-		.is_captured = rules->rules[first].capture == RULE_CAPTURE_DEFAULT
-				       ? rules->is_captured
-				       : rules->rules[first].capture == RULE_CAPTURE_YES,
-	};
+	return decide(&question);
+}
+
+bool ruleset_has_paths(const struct ruleset *rules)
+{
+	return rules->has_paths;
+}
+
+bool ruleset_has_paths_for(const struct ruleset *rules, const struct subject *subject)
+{
+	struct question question = { .rules = rules, .subject = subject, .is_about_paths = true };
+
+	return rules->has_paths && first_rule(&question) != HOSTSET_NONE;
+}
+
+struct verdict ruleset_decide_request(const struct ruleset *rules, const struct subject *subject,
+				      const struct urlpath *path)
+{
+	struct question question = { .rules = rules, .subject = subject, .path = path };
+
+	return decide(&question);
 }
 
 /*
@@ -138,9 +201,9 @@ struct foresight ruleset_foresee(const struct ruleset *rules, const union addr *
 			foresight.holds_for_all_clients = false;
 		if (!list_admits(&rule->client, client))
 			continue;
-		wanted |= 1U << rule->action;
+		wanted |= 1U << action_before(rule);
 		if (!by_host) {
-			foresight.action = rule->action;
+			foresight.action = action_before(rule);
 			break;
 		}
 	}
@@ -168,6 +231,9 @@ void ruleset_free(struct ruleset *rules)
 		free(rules->rules[i].server.items);
 		free(rules->rules[i].client.items);
 		free(rules->rules[i].ports);
+		for (unsigned path = 0; path < rules->rules[i].n_paths; path++)
+			free(rules->rules[i].paths[path]);
+		free(rules->rules[i].paths);
 	}
 	for (unsigned i = 0; i < rules->n_files; i++)
 		free(rules->files[i]);
@@ -268,4 +334,20 @@ int ruleset_add_port(struct ruleset *rules, uint16_t port)
 void ruleset_set_capture(struct ruleset *rules, bool is_captured)
 {
 	rules->rules[rules->n_rules - 1].capture = is_captured ? RULE_CAPTURE_YES : RULE_CAPTURE_NO;
+}
+
+int ruleset_add_path(struct ruleset *rules, const char *pattern)
+{
+	struct rule *rule = &rules->rules[rules->n_rules - 1];
+	char **paths = array_grow(rule->paths, rule->n_paths, sizeof(*paths));
+
+	if (!paths)
+		return -ENOMEM;
+	rule->paths = paths;
+	paths[rule->n_paths] = strdup(pattern);
+	if (!paths[rule->n_paths])
+		return -ENOMEM;
+	urlpath_pattern_prepare(paths[rule->n_paths++]);
+	rules->has_paths = true;
+	return 0;
 }

@@ -37,8 +37,22 @@ struct verdict {
 };
 
 struct ruleset;
+struct urlpath;
 
+/*
+ * A rule with paths cannot decide yet, but its connection must be opened for it: it wants it
+ * intercepted.
+ */
 struct verdict ruleset_decide(const struct ruleset *rules, const struct subject *subject);
+
+/* Whether any rule has a path: then each request inside is judged by all of them. */
+bool ruleset_has_paths(const struct ruleset *rules);
+/* Whether one that has is for this connection. */
+bool ruleset_has_paths_for(const struct ruleset *rules, const struct subject *subject);
+/* A request of an intercepted connection; the subject's host is the request's. */
+struct verdict ruleset_decide_request(const struct ruleset *rules, const struct subject *subject,
+				      const struct urlpath *path);
+
 /* What the rules say of a connection before its hello: nothing of it is known but its ends. */
 struct foresight {
 	bool is_certain; /* whatever name the hello may hold, `action` will be the verdict's */
@@ -78,5 +92,7 @@ int ruleset_add_server(struct ruleset *rules, const struct prefix *prefix);
 int ruleset_add_client(struct ruleset *rules, const struct prefix *prefix);
 int ruleset_add_port(struct ruleset *rules, uint16_t port);
 void ruleset_set_capture(struct ruleset *rules, bool is_captured);
+/* A pattern that urlpath_pattern_problem() finds nothing wrong with. */
+int ruleset_add_path(struct ruleset *rules, const char *pattern);
 
 #endif

@@ -9,6 +9,7 @@
 #include "policy/mistake.h"
 #include "policy/pattern.h"
 #include "policy/prefix.h"
+#include "policy/urlpath.h"
 #include "policy/value.h"
 
 /*
@@ -98,6 +99,16 @@ static int read_capture(const struct item *item)
 	return 0;
 }
 
+static int read_path(const struct item *item)
+{
+	const char *problem = urlpath_pattern_problem(item->text);
+
+	if (problem)
+		return mistake(item->document->ret_error, item->document->file, item->line,
+			       item->key, "'%.300s' is no path: %s", item->text, problem);
+	return ruleset_add_path(item->rules, item->text);
+}
+
 static const struct rule_key {
 	const char *name;
 	bool by_host, is_condition;
@@ -106,6 +117,7 @@ static const struct rule_key {
 	{ "host", true, true, read_host },      { "host_file", true, true, read_host_file },
 	{ "server", false, true, read_server }, { "client", false, true, read_client },
 	{ "port", false, true, read_port },     { "capture", false, false, read_capture },
+	{ "path", false, true, read_path },
 };
 enum { N_RULE_KEYS = sizeof(rule_keys) / sizeof(rule_keys[0]) };
 
@@ -170,12 +182,25 @@ static int check_property(struct document *document, const struct document_pair 
 	return 0;
 }
 
-/* All keys are known, and some ask for something. */
-static int check_keys(struct document *document, yaml_node_t *mapping, const char *prefix,
-		      enum action action, bool *ret_by_host)
+/* Without a host it would open, and so break, whatever other rules want to pass. */
+static int check_path(struct document *document, enum action action, unsigned line, bool by_host)
 {
-	unsigned n_conditions = 0, line = 0;
-	bool by_host = false;
+	if (action == ACTION_PASS)
+		return mistake(document->ret_error, document->file, line, "rules.pass.path",
+			       "a path is seen only inside an intercepted connection; block or "
+			       "intercept it");
+	if (!by_host)
+		return mistake(document->ret_error, document->file, line, "rules",
+			       "a rule with a path must name a host ('*' for any)");
+	return 0;
+}
+
+/* All keys are known, and some ask for something. `line` is the rule's. */
+static int check_keys(struct document *document, yaml_node_t *mapping, const char *prefix,
+		      enum action action, unsigned line, bool *ret_by_host)
+{
+	unsigned n_conditions = 0;
+	bool by_host = false, by_path = false;
 	struct document_pair pair;
 	int r;
 
@@ -188,11 +213,13 @@ static int check_keys(struct document *document, yaml_node_t *mapping, const cha
 		if (r < 0)
 			return r;
 		by_host |= key->by_host;
+		by_path |= key->read == read_path;
 		n_conditions += key->is_condition;
-		line = pair.line;
 	}
 	if (r == 0 && n_conditions == 0)
 		return mistake(document->ret_error, document->file, line, "rules", NO_CONDITION);
+	if (r == 0 && by_path)
+		r = check_path(document, action, line, by_host);
 	*ret_by_host = by_host;
 	return r;
 }
@@ -207,7 +234,7 @@ static int read_conditions(struct document *document, yaml_node_t *mapping, enum
 	int r;
 
 	snprintf(prefix, sizeof(prefix), "rules.%s.", action_text(action));
-	r = check_keys(document, mapping, prefix, action, &by_host);
+	r = check_keys(document, mapping, prefix, action, line, &by_host);
 	if (r == 0)
 		r = file ? ruleset_add(rules, action, by_host, file, line) : -ENOMEM;
 	for (unsigned i = 0; r == 0; i++) {

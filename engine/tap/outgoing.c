@@ -23,6 +23,7 @@ unsigned event_severity(enum event_type type)
 	case EVENT_CONNECTION:
 	case EVENT_LEARNED:
 	case EVENT_ISSUED:
+	case EVENT_HTTP:
 	case EVENT_STATS:
 	case EVENT_N_TYPES:
 		break;

@@ -59,6 +59,7 @@ class Engine:
         self.process = None
         self._unclaimed = []
         self._events = []  # that are no connections
+        self._exchanges = []  # of HTTP
         self._read = 0
         self.settings = merged({
             "user": "nobody",
@@ -197,6 +198,22 @@ class Engine:
 
         return wait_until(claim, f"an event {kind} {what} of {host}")
 
+    def exchange(self, port, **wanted):
+        """The event about HTTP on the connection from that port, with these facts. Each is given out once."""
+        def claim():
+            self._read_log()
+            for i, event in enumerate(self._exchanges):
+                if port == event["src_port"] and wanted.items() <= event["http"].items():
+                    return self._exchanges.pop(i)
+            return None
+
+        return wait_until(claim, f"an event of HTTP on port {port}: {wanted}")
+
+    def exchanges(self):
+        """Those that are there already, and that nobody claimed."""
+        self._read_log()
+        return self._exchanges
+
     def rewind(self):
         """The log is a new file."""
         self._read = 0
@@ -230,4 +247,5 @@ class Engine:
                     break
                 self._read += len(line)
                 event = json.loads(line)
-                (self._unclaimed if event["event_type"] == "connection" else self._events).append(event)
+                lists = {"connection": self._unclaimed, "http": self._exchanges}
+                lists.get(event["event_type"], self._events).append(event)

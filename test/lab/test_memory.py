@@ -28,7 +28,8 @@ def memory(pid):
 
 
 class Memory(LabTest):
-    SETTINGS = {"tls": {"suites": "all"}, "downstream": {"tickets": False}, "upstream": {"resumption": False}}
+    SETTINGS = {"tls": {"suites": "all"}, "downstream": {"tickets": False}, "upstream": {"resumption": False},
+        "rules": [{"block": {"host": "none.example", "path": "/none"}}]}  # so that HTTP is read
 
     @classmethod
     def make_servers(cls):

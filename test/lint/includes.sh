@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Includes point one way: conn -> {net, tls, policy, learn, tap} -> base. See HACKING.md.
+# Includes point one way: conn -> {net, tls, http, policy, learn, tap} -> base. See HACKING.md.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 status=0
@@ -12,12 +12,13 @@ declare -A may=(
 	[engine/net]="base"
 	[engine/crypto]="tls"
 	[engine/tls]="base"
+	[engine/http]="base"
 	[engine/policy]="base"
 	[engine/learn]="base"
 	[engine/tap]="base"
 	[engine/fleet]="base"
 	[engine/gate]="base net tls policy"
-	[engine/conn]="base net tls policy learn tap certgen"
+	[engine/conn]="base net tls http policy learn tap certgen"
 	[engine/daemon]="base net tls policy learn tap gate conn"
 	[engine/cli]="base learn net tls policy tap fleet certgen web"
 	[engine/web]="base learn policy"
@@ -38,6 +39,8 @@ libraries=(
 	'hiredis/.*'         'engine/learn/store_redis\.c'
 	'libpsl\.h'          'engine/learn/generalise\.c|engine/tls/trust\.c'
 	'linux/netlink\.h|linux/netfilter/.*|libmnl/.*|libnetfilter_queue/.*' 'engine/net/(netlink|queue|sets_ipset|sets_nft)\.c'
+	'llhttp\.h'          'engine/http/http1\.c'
+	'nghttp2/.*'         'engine/http/block\.c'
 	'pcap.*'             'engine/tap/(capture|packets)\.c'
 )
 

@@ -416,6 +416,13 @@ static const struct {
 	{ "rules: [{pass: {client: 10.0.0.0/33}}]",
 	  "1: rules.pass.client: expected an address or a prefix such as 192.0.2.0/24, got "
 	  "'10.0.0.0/33'" },
+	{ "rules: [{pass: {host: a, path: /x}}]",
+	  "1: rules.pass.path: a path is seen only inside an intercepted connection; block or "
+	  "intercept it" },
+	{ "rules: [{block: {path: /x}}]",
+	  "1: rules: a rule with a path must name a host ('*' for any)" },
+	{ "rules: [{block: {host: a, path: x}}]",
+	  "1: rules.block.path: 'x' is no path: it does not begin with a slash" },
 	{ "rules: [{pass: {port: [443, https]}}]",
 	  "1: rules.pass.port: expected a number from 1 to 65535, got 'https'" },
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "policy/load.h"
+#include "policy/urlpath.h"
 
 static struct config *load(const char *text)
 {
@@ -205,6 +206,70 @@ static void test_foresight_of_one_mind(void **state)
 	config_free(config);
 }
 
+/* A rule with a path opens the connection, and decides on each request inside. */
+static void check_request(const struct config *config, const char *host, const char *target,
+			  enum action action, unsigned line)
+{
+	struct subject subject = { .host = host };
+	struct urlpath path;
+	struct verdict verdict;
+
+	assert_true(addr_parse("192.0.2.1", 443, &subject.server));
+	assert_true(addr_parse("10.0.0.1", 40000, &subject.client));
+	urlpath_read(target, strlen(target), &path);
+	verdict = ruleset_decide_request(config->rules, &subject, &path);
+	assert_string_equal(action_text(verdict.action), action_text(action));
+	assert_int_equal(verdict.line, line);
+}
+
+static void test_paths(void **state)
+{
+	struct config *config = load("default: pass\n"
+				     "rules:\n"
+				     "  - intercept: {host: a.example, path: /admin/help}\n"
+				     "  - block: {host: .a.example, path: [/admin, '/*.exe']}\n"
+				     "  - block: {host: '*', path: /, client: 10.0.0.9}\n"
+				     "  - block: b.example\n");
+	struct subject subject = { .host = "c.example" };
+
+	(void)state;
+	check(config, "a.example", ACTION_INTERCEPT, 3);
+	check(config, "www.a.example", ACTION_INTERCEPT, 4);
+	check(config, "b.example", ACTION_BLOCK, 6);
+	check(config, "c.example", ACTION_PASS, 0);
+	check_request(config, "a.example", "/admin/help/me", ACTION_INTERCEPT, 3);
+	check_request(config, "a.example", "/admin/help/..;/x", ACTION_BLOCK, 4);
+	check_request(config, "a.example", "/x/%2e%2e/admin", ACTION_BLOCK, 4);
+	check_request(config, "a.example", "/x.EXE?y", ACTION_BLOCK, 4);
+	check_request(config, "a.example", "/x", ACTION_PASS, 0);
+	check_request(config, "b.example", "/x", ACTION_BLOCK, 6);
+	assert_true(ruleset_has_paths(config->rules));
+	assert_true(addr_parse("192.0.2.1", 443, &subject.server));
+	assert_true(addr_parse("10.0.0.1", 40000, &subject.client));
+	assert_false(ruleset_has_paths_for(config->rules, &subject));
+	assert_true(addr_parse("10.0.0.9", 40000, &subject.client));
+	assert_true(ruleset_has_paths_for(config->rules, &subject));
+	config_free(config);
+}
+
+/* The gate must not pass, or block, a server of which a path may have to be seen. */
+static void test_paths_foreseen(void **state)
+{
+	struct config *config = load("default: pass\n"
+				     "rules: [{block: {host: a.example, path: /x}}]\n");
+	union addr client, server;
+
+	(void)state;
+	assert_true(addr_parse("10.0.0.1", 40000, &client));
+	assert_true(addr_parse("192.0.2.1", 443, &server));
+	assert_false(ruleset_foresee(config->rules, &client, &server).is_certain);
+	config_free(config);
+	config = load("rules: [{block: {host: a.example, path: /x}}]\n");
+	assert_true(ruleset_foresee(config->rules, &client, &server).is_certain);
+	assert_int_equal(ruleset_foresee(config->rules, &client, &server).action, ACTION_INTERCEPT);
+	config_free(config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +280,8 @@ int main(void)
 		cmocka_unit_test(test_conditions_fall_through),
 		cmocka_unit_test(test_foresight),
 		cmocka_unit_test(test_foresight_of_one_mind),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_paths_foreseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

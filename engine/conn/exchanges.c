@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "conn/exchanges.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn/report.h"
+#include "conn/worker.h"
+#include "http/http.h"
+#include "http/page.h"
+#include "policy/urlpath.h"
+
+struct exchanges {
+	struct conn *conn;
+	struct http *http;
+	enum http_version version;
+	bool is_strict; /* a rule with a path names this server: what cannot be read is the end */
+	bool has_said;  /* that it cannot be read */
+	struct verdict refusal; /* the rule of the last */
+};
+
+/* --- judging --- */
+
+/* Who asked, and for what: the host is the request's, whatever the hello said. */
+static struct subject subject_of(const struct conn *conn, const char *host)
+{
+	return (struct subject){ .client = conn->client_addr,
+				 .server = conn->server_addr,
+				 .host = host && host[0] ? host : conn->hello->host };
+}
+
+static char *page_of(const struct conn *conn, const struct exchange *exchange)
+{
+	char client[ADDR_TEXT_MAX], id[24], path[128];
+	struct page_fields fields = { .host = exchange->host, .path = path, .id = id };
+
+	fields.client = addr_text(&conn->client_addr, client);
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)conn->flow_id);
+	exchange_text(path, sizeof(path), exchange->target, strcspn(exchange->target, "?"));
+	return page_render(conn->settings->page, &fields, HTTP_PAGE_MAX);
+}
+
+static bool judge(void *context, const struct exchange *exchange, char **ret_page)
+{
+	struct exchanges *exchanges = context;
+	const struct conn *conn = exchanges->conn;
+	struct subject subject = subject_of(conn, exchange->host);
+	struct verdict verdict;
+	struct urlpath path;
+
+	urlpath_read(exchange->target, exchange->n_target, &path);
+	verdict = ruleset_decide_request(config_of(conn)->rules, &subject, &path);
+	if (verdict.action != ACTION_BLOCK)
+		return true;
+	exchanges->refusal = verdict;
+	*ret_page = page_of(conn, exchange);
+	return false;
+}
+
+/* --- reporting --- */
+
+static bool is_logged(const struct exchanges *exchanges)
+{
+	return config_of(exchanges->conn)->http.events;
+}
+
+static void report(void *context, const struct exchange *exchange)
+{
+	const struct exchanges *exchanges = context;
+
+	if (exchange->is_refused || is_logged(exchanges))
+		report_exchange(exchanges->conn, exchange,
+				exchange->is_refused ? &exchanges->refusal : NULL);
+}
+
+static void say_unreadable(struct exchanges *exchanges)
+{
+	if (exchanges->has_said || exchanges->http->anomaly == HTTP_SOUND)
+		return;
+	exchanges->has_said = true;
+	if (exchanges->is_strict || is_logged(exchanges))
+		report_unreadable(exchanges->conn, exchanges->version == HTTP_2,
+				  http_anomaly_text(exchanges->http->anomaly));
+}
+
+/* --- the connection --- */
+
+/* By what both agreed on in the handshake; without that it is tried as HTTP/1. */
+static bool is_http(const struct conn *conn, enum http_version *ret_version)
+{
+	struct session_facts facts = session_facts(conn->downstream);
+
+	*ret_version = HTTP_1;
+	if (!facts.alpn || strcmp(facts.alpn, "http/1.1") == 0 ||
+	    strcmp(facts.alpn, "http/1.0") == 0)
+		return true;
+	*ret_version = HTTP_2;
+	return strcmp(facts.alpn, "h2") == 0;
+}
+
+enum exchanges_begun exchanges_begin(struct conn *conn)
+{
+	const struct config *config = config_of(conn);
+	bool is_judged = ruleset_has_paths(config->rules);
+	struct http_hooks hooks = { .report = report };
+	struct subject subject = subject_of(conn, NULL);
+	struct exchanges *exchanges;
+	enum http_version version;
+	bool is_strict;
+
+	if (!is_judged && !config->http.events)
+		return EXCHANGES_BEGUN;
+	is_strict = config->http.unreadable == ACTION_BLOCK &&
+		    ruleset_has_paths_for(config->rules, &subject);
+	if (!is_http(conn, &version))
+		return is_strict ? EXCHANGES_UNREADABLE : EXCHANGES_BEGUN;
+	exchanges = calloc(1, sizeof(*exchanges));
+	if (!exchanges)
+		return is_judged ? EXCHANGES_NO_MEMORY : EXCHANGES_BEGUN;
+	exchanges->conn = conn;
+	exchanges->version = version;
+	exchanges->is_strict = is_strict;
+	hooks.context = exchanges;
+	if (is_judged)
+		hooks.judge = judge;
+	if (http_new(version, &hooks, &exchanges->http) < 0) {
+		free(exchanges);
+		return is_judged ? EXCHANGES_NO_MEMORY : EXCHANGES_BEGUN;
+	}
+	conn->exchanges = exchanges;
+	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++)
+		relay_filter(&conn->relay[way], exchanges, way);
+	return EXCHANGES_BEGUN;
+}
+
+void exchanges_end(struct conn *conn)
+{
+	if (!conn->exchanges)
+		return;
+	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++)
+		relay_filter(&conn->relay[way], NULL, way);
+	http_free(conn->exchanges->http);
+	free(conn->exchanges);
+	conn->exchanges = NULL;
+}
+
+bool exchanges_is_cut(const struct exchanges *exchanges)
+{
+	const struct http *http = exchanges->http;
+
+	return http->anomaly != HTTP_SOUND && (exchanges->is_strict || http->has_refused);
+}
+
+bool exchanges_is_settled(const struct exchanges *exchanges)
+{
+	return http_is_settled(exchanges->http);
+}
+
+size_t exchanges_read(struct exchanges *exchanges, unsigned way, uint8_t *bytes, size_t n_held,
+		      size_t *n)
+{
+	size_t n_free = http_read(exchanges->http, way, bytes, n_held, n);
+
+	say_unreadable(exchanges);
+	return exchanges_is_cut(exchanges) ? 0 : n_free;
+}
+
+void exchanges_finish(struct exchanges *exchanges, unsigned way, size_t n_held)
+{
+	http_finish(exchanges->http, way, n_held);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef POSTERN_HTTP_HTTP1_H
+#define POSTERN_HTTP_HTTP1_H
+
+#include "http/http.h"
+
+/* HTTP/1.0 and 1.1 (RFC 9112); see http.h. */
+
+int http1_new(struct http1 **ret_one);
+void http1_free(struct http1 *one);
+size_t http1_read(struct http *http, unsigned way, uint8_t *bytes, size_t n_held, size_t *n);
+void http1_finish(struct http *http, unsigned way);
+
+#endif
