@@ -200,17 +200,17 @@ class Events(LabTest):
         It accepts and never reads: traffic and the other outputs do not notice, and later it is told what
         it lost. Beside it a file that is turned over by its size.
         """
-        count, size = 2500, 1 << 20
+        count, size = 4000, 1 << 20
         sloth = Sloth(self.lab.folder / "sloth")
         self.addCleanup(sloth.close)
         sized = self.engine.folder / "sized.json"
         self.addCleanup(self.restarted)
         self.restarted({"log": {"queue": "1M", "outputs": [{"file": str(self.engine.log)},
-            {"file": str(sized), "max_size": "1M", "keep": 3, "events": "connection"},
+            {"file": str(sized), "max_size": "1M", "keep": 9, "events": "connection"},
             {"unix": str(sloth.path), "events": "connection"}]}})
         sloth.accept()
         self.knock(count)
-        self.assertEqual(self.engine.said(f"unix {sloth.path}: events are being lost"), 1)
+        self.engine.await_message(f"unix {sloth.path}: events are being lost")
         last = self.curl("plain.example")[1]
         received = []
         while not received or received[-1].get("flow_id") != last["flow_id"]:
@@ -220,6 +220,7 @@ class Events(LabTest):
         self.assertGreater(lost, 0)
         self.assertEqual(len(set(flows)) + lost, count + 1)
         self.engine.await_message(f"works again, {lost} events were lost")
+        self.assertEqual(self.engine.said(f"unix {sloth.path}: events are being lost"), 1)
         for event in received:
             schema.validate(event)
         files = list(self.engine.folder.glob("sized.json*"))
