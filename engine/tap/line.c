@@ -117,7 +117,8 @@ void line_bytes(struct line *line, const char *key, const void *bytes, size_t n)
 		char *to = line->text + line->n;
 
 		if (!are_plain && (at[i] < 0x20 || at[i] >= 0x7f)) {
-			memcpy(to, "\\\\x", 3);
+			to[0] = to[1] = '\\';
+			to[2] = 'x';
 			to[3] = digits[at[i] >> 4];
 			to[4] = digits[at[i] & 15];
 			line->n += 5;

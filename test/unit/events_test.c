@@ -521,14 +521,14 @@ static void test_journal(void **state)
 	assert_non_null(memmem(got, (size_t)n, "POSTERN_TLS_N\n\1\0\0\0\0\0\0\0", 22));
 	assert_non_null(memmem(got, (size_t)n, "POSTERN_OK\n\4\0\0\0\0\0\0\0true\n", 24));
 	assert_null(memmem(got, (size_t)n, "LIST", 4));
-	memset(large, 'a', sizeof(large));
-	memcpy(large, "{\"a\":\"", 6);
-	memcpy(large + sizeof(large) - 2, "\"}", 2);
+	memset(large, ' ', sizeof(large));
+	large[0] = '{';
+	large[sizeof(large) - 1] = '}';
 	events_put(events, EVENT_ALERT, large, sizeof(large));
 	assert_int_equal(recvmsg(fd, &message, 0), 0);
 	memcpy(&memory, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(memory));
 	assert_int_equal(fstat(memory, &st), 0);
-	assert_true(st.st_size > 2 * (EVENT_MAX - 100)); /* as the message, and as a field */
+	assert_true(st.st_size > EVENT_MAX);
 	assert_int_equal(fcntl(memory, F_GET_SEALS),
 			 F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 	close(memory);
