@@ -47,8 +47,8 @@ bool local_parse(const char *text, struct local *ret_local)
 	size_t n;
 	uint16_t port;
 
-	if (text[0] == '/')
-		return parse_path(text, ret_local);
+	if (strncmp(text, "unix:/", 6) == 0)
+		return parse_path(text + 5, ret_local);
 	if (!colon || !parse_port(colon + 1, &port))
 		return false;
 	n = (size_t)(colon - text) - (is_bracketed ? 2 : 0);

@@ -22,7 +22,7 @@ struct local {
 };
 
 /*
- * From "127.0.0.1:57012", "[::1]:57012" or an absolute path. False: it is none of these, or an
+ * From "127.0.0.1:57012", "[::1]:57012" or "unix:/PATH". False: it is none of these, or an
  * address that is not loopback.
  */
 bool local_parse(const char *text, struct local *ret_local);

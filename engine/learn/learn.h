@@ -143,8 +143,7 @@ enum learned_turn learned_waiter_turn(struct learned *learned, struct learned_wa
 /* The prober is done, well or not: all who wait are woken. */
 void learned_probe_end(struct learned *learned, struct learned_waiter *waiter);
 /*
- * No more interest; the prober's duty goes to the next who waits. After it wake() is not running
- * and will not be called. Harmless for a waiter that does not wait.
+ * No more interest; the prober's duty goes to the next who waits. wake() will not be called.
  */
 void learned_waiter_cancel(struct learned *learned, struct learned_waiter *waiter);
 

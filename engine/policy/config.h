@@ -10,6 +10,7 @@
 #include "base/event.h"
 #include "base/registry.h"
 #include "policy/issuing.h"
+#include "policy/observing.h"
 #include "policy/rule.h"
 #include "policy/words.h"
 
@@ -124,34 +125,10 @@ struct config {
 		uint64_t refuse;    /* after an alert, for the client to close */
 		uint64_t drain;     /* an engine that another replaced, for its connections */
 	} timeouts;
-	struct config_web {
-		char listen[CONFIG_NAME_MAX * 2]; /* as endpoint_read() takes it, or "none" */
-		bool is_remote;                   /* it need not be this machine's own */
-		char name[CONFIG_NAME_MAX];
-		char token[CONFIG_PATH_MAX];   /* file, or "none" */
-		char program[CONFIG_PATH_MAX]; /* "": found beside posternd or in libexec */
-	} web;
-	struct {
-		char folder[CONFIG_PATH_MAX]; /* or "none" */
-		char listen[CONFIG_PATH_MAX]; /* as local_parse() takes it, or "none" */
-		bool is_default;
-		enum capture_ports ports;
-		unsigned size; /* MiB */
-		uint64_t age;  /* ms */
-		unsigned n_files;
-	} capture;
-	struct {
-		bool events;
-		char page[CONFIG_PATH_MAX]; /* "": the built-in one */
-		enum action unreadable;     /* pass | block */
-	} http;
-	struct {
-		struct output_options outputs[OUTPUTS_MAX];
-		unsigned n_outputs;
-		uint64_t queue;              /* bytes */
-		uint64_t stats_interval;     /* ms */
-		char level[CONFIG_NAME_MAX]; /* error | warning | info | debug */
-	} log;
+	struct config_web web;
+	struct config_capture capture;
+	struct config_http http;
+	struct config_log log;
 };
 
 /* The first mistake: one line, ready to print, "FILE:LINE: key: what is wrong". */

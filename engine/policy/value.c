@@ -300,11 +300,12 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 		join_words(kind, expected);
 		break;
 	case VALUE_USER:
-		snprintf(expected, VALUE_EXPECTED_MAX, "a user name of at most %zu characters",
-			 size - 1);
-		break;
 	case VALUE_HOST:
-		snprintf(expected, VALUE_EXPECTED_MAX, "a host name of at most %zu characters",
+	case VALUE_PATH:
+		snprintf(expected, VALUE_EXPECTED_MAX, "a %s of at most %zu characters",
+			 kind->type == VALUE_USER   ? "user name"
+			 : kind->type == VALUE_HOST ? "host name"
+						    : "path",
 			 size - 1);
 		break;
 	case VALUE_CODES:
@@ -320,11 +321,7 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 		break;
 	case VALUE_LOCAL:
 		strcpy(expected, "none, a loopback address with a port such as 127.0.0.1:57012, "
-				 "or an absolute path");
-		break;
-	case VALUE_PATH:
-		snprintf(expected, VALUE_EXPECTED_MAX, "a path of at most %zu characters",
-			 size - 1);
+				 "or unix:/PATH");
 		break;
 	}
 }

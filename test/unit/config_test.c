@@ -406,7 +406,7 @@ static const struct {
 	  "2: rules: a rule without a condition; what no rule matches is for the key default" },
 	{ "capture: {listen: \"0.0.0.0:57012\"}",
 	  "1: capture.listen: expected none, a loopback address with a port such as "
-	  "127.0.0.1:57012, or an absolute path, got '0.0.0.0:57012'" },
+	  "127.0.0.1:57012, or unix:/PATH, got '0.0.0.0:57012'" },
 	{ "rules: [{pass: {hots: a}}]", "1: rules.pass.hots: unknown key, did you mean 'host'?" },
 	{ "rules: [{pass: {host: a, host: b}}]", "1: rules.pass.host: stands here twice" },
 	{ "rules: [{pass: {server: []}}]",

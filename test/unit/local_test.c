@@ -11,8 +11,8 @@
 
 static void test_what_is_local(void **state)
 {
-	static const char *const local[] = { "127.0.0.1:57012", "127.8.9.1:1", "[::1]:65535", "/a",
-					     "/run/postern/capture.sock" };
+	static const char *const local[] = { "127.0.0.1:57012", "127.8.9.1:1", "[::1]:65535",
+					     "unix:/a", "unix:/run/postern/capture.sock" };
 	static const char *const other[] = {
 		"",
 		"none",
@@ -28,7 +28,8 @@ static void test_what_is_local(void **state)
 		"[127.0.0.1]:1",
 		"[fe80::1]:1",
 		"[::ffff:127.0.0.1]:1",
-		"a/b",
+		"/a",
+		"unix:a",
 		"localhost:1",
 		":1",
 		"[]:1",
@@ -49,10 +50,10 @@ static void test_what_is_local(void **state)
 	assert_int_equal(parsed.sa.sa_family, AF_INET6);
 	assert_int_equal(addr_port(&parsed.addr), 7);
 	memset(text, 'x', sizeof(text));
-	text[0] = '/';
-	text[sizeof(parsed.un.sun_path)] = '\0'; /* a byte too long, with its NUL */
+	memcpy(text, "unix:/", 6);
+	text[5 + sizeof(parsed.un.sun_path)] = '\0'; /* a byte too long, with its NUL */
 	assert_false(local_parse(text, &parsed));
-	text[sizeof(parsed.un.sun_path) - 1] = '\0';
+	text[5 + sizeof(parsed.un.sun_path) - 1] = '\0';
 	assert_true(local_parse(text, &parsed));
 	memset(text, '1', 100);
 	strcpy(text + 100, ":1");
@@ -69,15 +70,16 @@ static void connects(const struct local *local)
 
 static void test_path(void **state)
 {
-	char folder[] = "/tmp/local_test.XXXXXX", path[64];
+	char folder[] = "/tmp/local_test.XXXXXX", where[64];
+	const char *path = where + 5;
 	struct local local;
 	struct stat stat_of;
 	int first, second;
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/socket", folder);
-	assert_true(local_parse(path, &local));
+	snprintf(where, sizeof(where), "unix:%s/socket", folder);
+	assert_true(local_parse(where, &local));
 	first = local_listen(&local);
 	assert_true(first >= 0);
 	assert_int_equal(stat(path, &stat_of), 0);

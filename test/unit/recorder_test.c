@@ -36,7 +36,7 @@ static int set_up(void **state)
 	strcpy(fixture->folder, "/tmp/recorder_test.XXXXXX");
 	if (!mkdtemp(fixture->folder) || recorder_new(&fixture->recorder) < 0)
 		return -1;
-	snprintf(fixture->listen, sizeof(fixture->listen), "%s/socket", fixture->folder);
+	snprintf(fixture->listen, sizeof(fixture->listen), "unix:%s/socket", fixture->folder);
 	snprintf(fixture->keys, sizeof(fixture->keys), "%s/keys", fixture->folder);
 	fixture->options = (struct recorder_options){
 		.files = { fixture->folder, 1 << 20, 3600000, 100 },
@@ -376,7 +376,7 @@ static void test_what_fails(void **state)
 	assert_int_equal(recorder_set_options(fixture->recorder, &fixture->options, &key), -ENOENT);
 	assert_string_equal(key, "capture.folder");
 	fixture->options.files.folder = fixture->folder;
-	fixture->options.listen = "/nonexistent/socket";
+	fixture->options.listen = "unix:/nonexistent/socket";
 	assert_int_equal(recorder_set_options(fixture->recorder, &fixture->options, &key), -ENOENT);
 	assert_string_equal(key, "capture.listen");
 	put_connection(fixture->recorder, 1, 1);
