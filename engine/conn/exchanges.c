@@ -32,13 +32,15 @@ static struct subject subject_of(const struct conn *conn, const char *host)
 
 static char *page_of(const struct conn *conn, const struct exchange *exchange)
 {
-	char client[ADDR_TEXT_MAX], id[24], path[128];
+	char client[ADDR_TEXT_MAX], id[24], path[128], *page;
 	struct page_fields fields = { .host = exchange->host, .path = path, .id = id };
 
 	fields.client = addr_text(&conn->client_addr, client);
 	snprintf(id, sizeof(id), "%llu", (unsigned long long)conn->flow_id);
 	exchange_text(path, sizeof(path), exchange->target, strcspn(exchange->target, "?"));
-	return page_render(conn->settings->page, &fields, HTTP_PAGE_MAX);
+	page = page_render(conn->settings->page, &fields, HTTP_PAGE_MAX);
+	explicit_bzero(path, sizeof(path));
+	return page;
 }
 
 static bool judge(void *context, const struct exchange *exchange, char **ret_page)
@@ -51,6 +53,7 @@ static bool judge(void *context, const struct exchange *exchange, char **ret_pag
 
 	urlpath_read(exchange->target, exchange->n_target, &path);
 	verdict = ruleset_decide_request(config_of(conn)->rules, &subject, &path);
+	explicit_bzero(&path, sizeof(path)); /* somebody's plaintext */
 	if (verdict.action != ACTION_BLOCK)
 		return true;
 	exchanges->refusal = verdict;
