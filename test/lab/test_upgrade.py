@@ -218,7 +218,7 @@ class Upgrade(LabTest):
 
     def test_backlog_of_a_dead_engine(self):
         """Who connects while there is no engine waits for the next one."""
-        engine = self.pid("engine")
+        engine, ready = self.pid("engine"), self.engine.said("posternd: ready")
         self.engine.process.send_signal(signal.SIGSTOP)
         try:
             os.kill(engine, signal.SIGKILL)
@@ -234,12 +234,14 @@ class Upgrade(LabTest):
             end.close()
         lines = self.engine.connections(len(ends))
         self.assertEqual({line["fate"] for line in lines}, {"intercept", "pass"})
+        self.engine.await_message("posternd: ready", ready, seconds=30)
         self.engine.await_door("armed")
 
     def test_each_process_is_killed(self):
         for name in ("engine", "gate", "certgen"):
             with self.subTest(process=name):
                 before, armed = self.pid(name), self.engine.said("posternd-gate: armed")
+                opened = self.engine.said("forwarded without inspection: the engine is gone")
                 with Visitors(self, pause=0.02) as visitors:
                     time.sleep(0.2)
                     os.kill(before, signal.SIGKILL)
@@ -250,7 +252,9 @@ class Upgrade(LabTest):
                 # Whose connection was in the engine's hands is lost, nobody else is. Only while there is
                 # no gate may one slip through.
                 self.assertLessEqual(len(visitors.errors), name == "engine", visitors.errors)
-                self.assertEqual(set(visitors.issuers[-5:] if name == "gate" else visitors.issuers), {CA})
+                # Nor while there is no engine for longer than the door waits, on a machine that is busy.
+                was_open = self.engine.said("forwarded without inspection: the engine is gone") > opened
+                self.assertEqual(set(visitors.issuers[-5:] if name == "gate" or was_open else visitors.issuers), {CA})
 
     def test_descriptors_are_not_shared(self):
         """What one child is given, no other has."""
