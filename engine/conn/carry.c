@@ -213,7 +213,17 @@ enum conn_state carry_splice(struct conn *c)
 	return CONN_SPLICING;
 }
 
+static bool is_too_old(const struct conn *c)
+{
+	uint64_t limit = config_of(c)->timeouts.pass_total;
+
+	return c->state == CONN_SPLICING && limit > 0 &&
+	       c->worker->loop.now >= c->entered / 1000 + limit;
+}
+
 enum conn_state carry_idle(struct conn *c)
 {
-	return c->has_first_end ? CONN_CLOSED : conn_end(c, END_IDLE_TIMEOUT);
+	if (c->has_first_end)
+		return CONN_CLOSED;
+	return conn_end(c, is_too_old(c) ? END_TOTAL_TIMEOUT : END_IDLE_TIMEOUT);
 }

@@ -25,6 +25,7 @@ static void list_add(struct worker *worker, struct conn *conn)
 
 static void list_remove(struct worker *worker, struct conn *conn)
 {
+	review_skip(&worker->review, conn);
 	if (conn->prev)
 		conn->prev->next = conn->next;
 	else

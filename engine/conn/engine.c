@@ -87,6 +87,12 @@ int settings_new(struct config *config, struct settings **ret_settings,
 	return 0;
 }
 
+struct settings *settings_ref(struct settings *settings)
+{
+	atomic_fetch_add(&settings->n_refs, 1);
+	return settings;
+}
+
 void settings_unref(struct settings *settings)
 {
 	if (!settings || atomic_fetch_sub(&settings->n_refs, 1) > 1)
@@ -144,8 +150,7 @@ struct settings *engine_settings(struct engine *engine)
 	struct settings *settings;
 
 	pthread_mutex_lock(&engine->lock);
-	settings = engine->settings;
-	atomic_fetch_add(&settings->n_refs, 1);
+	settings = settings_ref(engine->settings);
 	pthread_mutex_unlock(&engine->lock);
 	return settings;
 }

@@ -36,6 +36,7 @@ struct settings {
 /* Takes the configuration over; it stays the caller's when this fails. 0 or -errno, with text. */
 int settings_new(struct config *config, struct settings **ret_settings,
 		 struct config_error *ret_error);
+struct settings *settings_ref(struct settings *settings);
 void settings_unref(struct settings *settings);
 /* What chains are judged by now; counted. */
 struct trust *settings_trust(struct settings *settings);

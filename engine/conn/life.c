@@ -30,6 +30,7 @@
 #include "conn/outcome.h"
 #include "conn/pinning.h"
 #include "conn/probe.h"
+#include "conn/review.h"
 #include "conn/watch.h"
 #include "conn/worker.h"
 #include "net/tproxy.h"
@@ -375,7 +376,12 @@ static void conn_enter(struct conn *c, enum conn_state next)
 
 void conn_set_deadline(struct conn *c, uint64_t ms)
 {
-	timer_set(&c->worker->loop.wheel, &c->deadline, c->worker->loop.now + ms);
+	uint64_t at = c->worker->loop.now + ms;
+	uint64_t total = config_of(c)->timeouts.pass_total;
+
+	if (c->state == CONN_SPLICING && total > 0 && at > c->entered / 1000 + total)
+		at = c->entered / 1000 + total;
+	timer_set(&c->worker->loop.wheel, &c->deadline, at);
 }
 
 void conn_run(struct conn *c)
@@ -400,4 +406,14 @@ void conn_stop(struct conn *c)
 		fate_decide(c, FATE_BLOCK, REASON_SHUTDOWN);
 	c->end = END_SHUTDOWN;
 	conn_enter(c, CONN_CLOSED);
+}
+
+void conn_review(struct conn *c, struct settings *settings)
+{
+	enum conn_state next = review_judge(c, settings);
+
+	if (next == c->state)
+		return;
+	conn_enter(c, next);
+	conn_run(c);
 }

@@ -103,6 +103,7 @@ void worker_deinit(struct worker *worker)
 		sock_close(&worker->listeners[i]);
 	sock_close(&worker->wake);
 	forge_deinit(&worker->forge);
+	review_deinit(&worker->review);
 	revocation_deinit(&worker->revocation);
 	issuers_deinit(&worker->issuers);
 	fetch_line_deinit(&worker->fetch);
@@ -300,6 +301,7 @@ static void dispatch(struct worker *worker, struct sock *sock)
 			break;
 		adopt_certgen(worker);
 		run_waiting(worker);
+		review_begin(worker);
 		if (atomic_load(&worker->engine->is_draining) && !atomic_load(&worker->has_left))
 			accept_no_more(worker);
 		break;
@@ -357,12 +359,14 @@ static void beat(struct worker *worker)
 
 static void turn(struct worker *worker, struct epoll_event *events)
 {
-	int n = loop_wait(&worker->loop, events, BATCH, worker->ready ? 0 : STATUS_BEAT_MS);
+	bool has_work = worker->ready || review_goes_on(&worker->review);
+	int n = loop_wait(&worker->loop, events, BATCH, has_work ? 0 : STATUS_BEAT_MS);
 
 	for (int i = 0; i < n; i++)
 		dispatch(worker, loop_event_sock(&events[i]));
 	run_ready(worker);
 	run_expired(worker);
+	review_some(worker);
 	if (worker->is_short && (worker->dead || worker->loop.now >= worker->retry))
 		accept_again(worker);
 	free_dead(worker);

@@ -11,6 +11,7 @@
 #include "conn/forge.h"
 #include "conn/issuers.h"
 #include "conn/relay.h"
+#include "conn/review.h"
 #include "conn/revocation.h"
 #include "net/splice.h"
 #include "tap/line.h"
@@ -42,6 +43,7 @@ struct worker {
 	struct pipe_pool pipes;
 	struct relay_pool buffers;
 	struct conn *conns;
+	struct review review;  /* of those, after a reload */
 	struct conn *waiting;  /* for another, or for an authority */
 	atomic_bool has_woken; /* some of those may go on */
 	struct conn *ready;    /* singly linked, to be run in the next turn */

@@ -269,6 +269,8 @@ static bool reload(struct running *run)
 	pinned = pinned_options(config);
 	pinned_set_options(engine->pinned, &pinned);
 	engine_set_settings(engine, settings);
+	for (unsigned i = 0; i < run->n_workers; i++)
+		review_ask(&run->workers[i]);
 	announce_reload(&run->announcer, NULL);
 	log_info("reloaded %s", run->path);
 	return true;

@@ -85,6 +85,7 @@ struct config {
 	} client_certificate;
 	struct authorities *authorities; /* what the list file holds; NULL: there is none */
 	enum on_failure on_failure;
+	enum on_reload on_reload;
 	enum quic quic;
 	struct {
 		char user[CONFIG_NAME_MAX];
@@ -118,12 +119,13 @@ struct config {
 		uint64_t ocsp;  /* the answer of an authority, within that of probe */
 		uint64_t hear;  /* what the server says to an empty certificate */
 		uint64_t forge;
-		uint64_t greet;     /* handshake with the client */
-		uint64_t idle;      /* no byte either way, intercepted */
-		uint64_t pass_idle; /* no byte either way, passed */
-		uint64_t linger;    /* one side closed, the other silent */
-		uint64_t refuse;    /* after an alert, for the client to close */
-		uint64_t drain;     /* an engine that another replaced, for its connections */
+		uint64_t greet;      /* handshake with the client */
+		uint64_t idle;       /* no byte either way, intercepted */
+		uint64_t pass_idle;  /* no byte either way, passed */
+		uint64_t pass_total; /* passed at all; 0: no limit */
+		uint64_t linger;     /* one side closed, the other silent */
+		uint64_t refuse;     /* after an alert, for the client to close */
+		uint64_t drain;      /* an engine that another replaced, for its connections */
 	} timeouts;
 	struct config_web web;
 	struct config_capture capture;

@@ -16,6 +16,7 @@ static const char *const source_words[] = { SOURCES(WORD) NULL };
 static const char *const invalid_words[] = { ON_INVALIDS(WORD) NULL };
 static const char *const ocsp_words[] = { OCSPS(WORD) NULL };
 static const char *const failure_words[] = { ON_FAILURES(WORD) NULL };
+static const char *const reload_words[] = { ON_RELOADS(WORD) NULL };
 static const char *const forward_words[] = { FORWARD_RULES(WORD) NULL };
 static const char *const quic_words[] = { QUICS(WORD) NULL };
 static const char *const outcome_words[] = { ON_OUTCOMES(WORD) NULL };
@@ -30,6 +31,7 @@ static const char *const none_words[] = { "none", NULL };
 static const struct value_kind boolean = { .type = VALUE_BOOL };
 static const struct value_kind mark = { .type = VALUE_MARK };
 static const struct value_kind duration = { .type = VALUE_DURATION };
+static const struct value_kind duration_or_none = { .type = VALUE_DURATION, .words = none_words };
 static const struct value_kind address4 = { .type = VALUE_ADDRESS, .family = AF_INET };
 static const struct value_kind address6 = { .type = VALUE_ADDRESS, .family = AF_INET6 };
 static const struct value_kind port = { .type = VALUE_NUMBER, .min = 1, .max = 65535 };
@@ -52,6 +54,7 @@ static const struct value_kind source = WORDS(source_words, ALL);
 static const struct value_kind on_invalid = WORDS(invalid_words, ALL);
 static const struct value_kind ocsp = WORDS(ocsp_words, ALL);
 static const struct value_kind on_failure = WORDS(failure_words, ALL);
+static const struct value_kind on_reload = WORDS(reload_words, ALL);
 static const struct value_kind forward_rules = WORDS(forward_words, ALL);
 static const struct value_kind quic = WORDS(quic_words, ALL);
 static const struct value_kind on_outcome = WORDS(outcome_words, ALL);
@@ -95,6 +98,7 @@ const struct key *keys_find(const char *name)
 static const char *const shared[] = {
 	"default",
 	"on_failure",
+	"on_reload",
 	"quic",
 	"hello.",
 	"tls.",

@@ -33,6 +33,8 @@
 	X("hello.unsupported", hello.unsupported, pass_or_block, "pass",                           \
 	  "the hello offers nothing that the engine speaks")                                       \
 	X("on_failure", on_failure, on_failure, "closed", "fate of new connections in a failure")  \
+	X("on_reload", on_reload, on_reload, "keep",                                               \
+	  "connections that rules allowed before a reload, and not after it")                      \
 	X("quic", quic, quic, "reject", "what is done about UDP to port 443")                      \
 	X("gate.user", gate.user, user, "postern-gate",                                            \
 	  "who the gate runs as; empty: who starts it")                                            \
@@ -71,6 +73,8 @@
 	X("timeouts.greet", timeouts.greet, duration, "10s", "for the handshake with the client")  \
 	X("timeouts.idle", timeouts.idle, duration, "5m", "without a byte, intercepted")           \
 	X("timeouts.pass_idle", timeouts.pass_idle, duration, "1h", "without a byte, passed")      \
+	X("timeouts.pass_total", timeouts.pass_total, duration_or_none, "none",                    \
+	  "altogether, passed")                                                                    \
 	X("timeouts.linger", timeouts.linger, duration, "30s", "for the second side to close")     \
 	X("timeouts.refuse", timeouts.refuse, duration, "2s",                                      \
 	  "after an alert, for the client to close")                                               \

@@ -98,6 +98,9 @@
 	X(END_SERVER_UNREACHABLE, "server_unreachable", "no route to the server")                  \
 	X(END_SERVER_TIMEOUT, "server_timeout", "the server did not answer in time")               \
 	X(END_IDLE_TIMEOUT, "idle_timeout", "no byte either way for too long")                     \
+	X(END_TOTAL_TIMEOUT, "total_timeout", "passed for as long as timeouts.pass_total allows")  \
+	X(END_RULES_CHANGED, "rules_changed",                                                      \
+	  "a reload changed the rules, and they do not allow it (on_reload: end)")                 \
 	X(END_REFUSED, "refused", "the engine refused the connection")                             \
 	X(END_NO_RESOURCES, "no_resources", "out of descriptors or memory")                        \
 	X(END_SHUTDOWN, "shutdown", "the engine stopped")

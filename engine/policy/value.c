@@ -221,7 +221,9 @@ bool value_read(const struct value_kind *kind, const char *text, const char *fil
 	case VALUE_MARK:
 		return read_mark(text, member);
 	case VALUE_DURATION:
-		if (!read_duration(text, &number) || !is_duration_in_range(number))
+		if (find_word(kind, text) >= 0)
+			number = 0;
+		else if (!read_duration(text, &number) || !is_duration_in_range(number))
 			return false;
 		*(uint64_t *)member = number;
 		return true;
@@ -288,8 +290,10 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 		strcpy(expected, "a mark from 1 to 0xffffffff such as 0x80");
 		break;
 	case VALUE_DURATION:
-		strcpy(expected, text && read_duration(text, &ms) ? "a duration from 1ms to 365d"
-								  : "a duration such as 5s");
+		snprintf(expected, VALUE_EXPECTED_MAX, "%s%s",
+			 text && read_duration(text, &ms) ? "a duration from 1ms to 365d"
+							  : "a duration such as 5s",
+			 kind->words ? " or none" : "");
 		break;
 	case VALUE_ADDRESS:
 		snprintf(expected, VALUE_EXPECTED_MAX, "an IPv%d address or none",
@@ -330,7 +334,7 @@ static void write_duration(uint64_t ms, char *text, size_t size)
 {
 	size_t i = sizeof(units) / sizeof(units[0]) - 1;
 
-	while (i > 0 && (ms == 0 || ms % units[i].ms != 0))
+	while (i > 0 && ms % units[i].ms != 0)
 		i--;
 	snprintf(text, size, "%llu%s", (unsigned long long)(ms / units[i].ms), units[i].name);
 }
@@ -370,7 +374,10 @@ void value_write(const struct value_kind *kind, const void *member, char *text, 
 		snprintf(text, size, "0x%x", *(const uint32_t *)member);
 		break;
 	case VALUE_DURATION:
-		write_duration(*(const uint64_t *)member, text, size);
+		if (*(const uint64_t *)member == 0)
+			snprintf(text, size, "none");
+		else
+			write_duration(*(const uint64_t *)member, text, size);
 		break;
 	case VALUE_ADDRESS:
 		write_address(member, text, size);

@@ -16,7 +16,7 @@ enum value_type {
 	VALUE_NUMBER,   /* unsigned, min..max */
 	VALUE_MARK,     /* uint32_t, decimal or hexadecimal, not 0 */
 	VALUE_SIZE,     /* uint64_t in bytes, from "64K", "8M", "1G"; min..max in MiB */
-	VALUE_DURATION, /* uint64_t in ms, from "500ms", "5s", "10m", "12h", "2d" */
+	VALUE_DURATION, /* uint64_t in ms, from "500ms", "5s", "10m", "12h", "2d"; 0 from a word */
 	VALUE_ADDRESS,  /* union addr of `family`, AF_UNSPEC from "none" */
 	VALUE_WORD,     /* an enum: the word's place in `words`, if its bit is set in `allowed` */
 	VALUE_LABEL,    /* char[]: one of `words`, kept as text */

@@ -30,6 +30,10 @@
 	X(ON_FAILURE_OPEN, "open")                                                                 \
 	X(ON_FAILURE_CLOSED, "closed")
 
+#define ON_RELOADS(X)                                                                              \
+	X(ON_RELOAD_KEEP, "keep")                                                                  \
+	X(ON_RELOAD_END, "end")
+
 /* What becomes of a server that asks, when the outcome is known. */
 #define ON_OUTCOMES(X)                                                                             \
 	X(ON_OUTCOME_AS_REQUESTED, "as-requested")                                                 \
@@ -65,6 +69,7 @@ enum source { SOURCES(CONFIG_CONSTANT) };
 enum on_invalid { ON_INVALIDS(CONFIG_CONSTANT) };
 enum ocsp { OCSPS(CONFIG_CONSTANT) };
 enum on_failure { ON_FAILURES(CONFIG_CONSTANT) };
+enum on_reload { ON_RELOADS(CONFIG_CONSTANT) };
 enum forward_rules { FORWARD_RULES(CONFIG_CONSTANT) };
 enum quic { QUICS(CONFIG_CONSTANT) };
 enum on_outcome { ON_OUTCOMES(CONFIG_CONSTANT) };

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import ssl
+import time
 import unittest
 
 import clients
@@ -175,6 +176,25 @@ class Faults(LabTest):
                 self.assert_in_time(self.assert_line(port, fate, reason, "idle_timeout"))
 
     @each_family
+    def test_total(self, family):
+        """A passed connection that is never idle has its limit, too; an intercepted one has none."""
+        with self.configured({"timeouts": {"pass_total": SHORT}}):
+            busy, _ = self.shake_hands("obeys.example", family)
+            for host in ("obeys.pass.example", "any.pass.example"):
+                with self.subTest(host=host):
+                    client, port = self.shake_hands(host, family)
+                    with contextlib.suppress(OSError):
+                        while host == "obeys.pass.example":
+                            client.send(b"wait")
+                            busy.send(b"wait")
+                            time.sleep(0.05)
+                        client.receive_all()
+                    line = self.assert_line(port, "pass", "rule", "total_timeout")
+                    self.assertGreaterEqual(line["ms"]["total"], 700)
+                    self.assert_in_time(line)
+            busy.send(b"wait")
+
+    @each_family
     def test_linger(self, family):
         """One side has finished, the other never does."""
         with self.configured({"timeouts": {"linger": SHORT}}):
@@ -264,6 +284,37 @@ class Faults(LabTest):
             for end in ends:
                 end.send(b"GET / HTTP/1.0\r\n\r\n")
                 self.assertIn(b"200 OK", end.receive_all())
+
+    def test_reload_that_ends_connections(self):
+        """on_reload: end: what the new rules block, or no longer pass; whatever else there is goes on."""
+        started = {host: self.shake_hands(host) for host in (
+            "plain.example", "obeys.example", "any.pass.example", "obeys.pass.example")}
+        undecided = self.greet("silent.example")
+        plain, plain_port = self.connect("any.pass.example")
+        plain.sendall(b"GET / HTTP/1.0\r\n")  # not TLS: passed, and no rule was asked
+        late, late_port = self.connect("plain.example")
+        hello = wire.make_hello(wire.any_context(), "plain.example")
+        late.sendall(hello[:9])
+        rules = [{"block": ["plain.example", "silent.example"]}, {"pass": "obeys.pass.example"}]
+        with self.configured({"on_reload": "end", "rules": rules}):
+            self.assert_line(started["plain.example"][1], "intercept", "default", "rules_changed")
+            self.assert_line(started["any.pass.example"][1], "pass", "rule", "rules_changed")
+            for end, port in (undecided, (late, late_port)):
+                if end is late:
+                    late.sendall(hello[9:])
+                self.assertEqual(wire.alert_in(wire.read_record(end)), wire.ACCESS_DENIED)
+                self.assert_line(port, "block", "rule", "refused")
+            self.assertEqual(self.engine.said("the new rules ended"), 2)
+            for host, fate in (("obeys.example", "intercept"), ("obeys.pass.example", "pass")):
+                client, port = started[host]
+                client.send(b"reset")
+                with contextlib.suppress(OSError):
+                    client.receive_all()
+                self.assert_line(port, fate, "rule" if fate == "pass" else "default", "server_reset")
+            plain.sendall(b"\r\n")
+            self.assertIn(b"400 Bad Request", _received(plain))
+            plain.close()
+            self.assert_line(plain_port, "pass", "not_tls")
 
     def test_reload_with_a_mistake(self):
         """The old configuration stays in force."""

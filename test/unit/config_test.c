@@ -135,6 +135,8 @@ static void check_defaults(const struct config *config)
 	assert_int_equal(config->learn.ttl, 12 * 3600000);
 	assert_int_equal(config->timeouts.silent, 3000);
 	assert_int_equal(config->timeouts.pass_idle, 3600000);
+	assert_int_equal(config->timeouts.pass_total, 0);
+	assert_int_equal(config->on_reload, ON_RELOAD_KEEP);
 	assert_int_equal(config->timeouts.refuse, 2000);
 	assert_int_equal(config->log.n_outputs, 1);
 	assert_int_equal(config->log.outputs[0].kind, OUTPUT_STDOUT);
@@ -159,25 +161,26 @@ static void test_nothing_written(void **state)
 
 static void test_every_kind(void **state)
 {
-	struct config *config =
-		parse("listen: {ipv4: 192.0.2.1, ipv6: none, port: 443}\n"
-		      "workers: 3\n"
-		      "user: \"\"\n"
-		      "state_dir: state\n"
-		      "core_dumps: true\n"
-		      "source: client\n"
-		      "marks: {listener: 256, upstream: 0xA000}\n"
-		      "ca:\n"
-		      "  certificate: ../ca.crt\n"
-		      "  untrusted_certificate: un.crt\n"
-		      "  untrusted_key: /un.key\n"
-		      "upstream: {invalid: mirror, resumption: false}\n"
-		      "downstream: {tickets: false}\n"
-		      "default: pass\n"
-		      "hello: {no_sni: block}\n"
-		      "on_failure: open\n"
-		      "timeouts: {silent: 500ms, hello: 7s, idle: 10m, greet: 12h, linger: 2d}\n"
-		      "log: {outputs: [file: events.json], level: debug}\n");
+	struct config *config = parse("listen: {ipv4: 192.0.2.1, ipv6: none, port: 443}\n"
+				      "workers: 3\n"
+				      "user: \"\"\n"
+				      "state_dir: state\n"
+				      "core_dumps: true\n"
+				      "source: client\n"
+				      "marks: {listener: 256, upstream: 0xA000}\n"
+				      "ca:\n"
+				      "  certificate: ../ca.crt\n"
+				      "  untrusted_certificate: un.crt\n"
+				      "  untrusted_key: /un.key\n"
+				      "upstream: {invalid: mirror, resumption: false}\n"
+				      "downstream: {tickets: false}\n"
+				      "default: pass\n"
+				      "hello: {no_sni: block}\n"
+				      "on_failure: open\n"
+				      "on_reload: end\n"
+				      "timeouts: {pass_total: 8h, silent: 500ms, hello: 7s, idle: "
+				      "10m, greet: 12h, linger: 2d}\n"
+				      "log: {outputs: [file: events.json], level: debug}\n");
 
 	(void)state;
 	assert_int_equal(config->listen.ipv4.sa.sa_family, AF_INET);
@@ -199,6 +202,8 @@ static void test_every_kind(void **state)
 	assert_int_equal(decide(config, "any.example").action, ACTION_PASS);
 	assert_int_equal(config->hello.no_sni, ACTION_BLOCK);
 	assert_int_equal(config->on_failure, ON_FAILURE_OPEN);
+	assert_int_equal(config->on_reload, ON_RELOAD_END);
+	assert_int_equal(config->timeouts.pass_total, 8 * 3600000);
 	assert_int_equal(config->timeouts.silent, 500);
 	assert_int_equal(config->timeouts.hello, 7000);
 	assert_int_equal(config->timeouts.idle, 600000);
@@ -314,6 +319,10 @@ static const struct {
 	  "1: timeouts.hello: expected a duration from 1ms to 365d, got '0s'" },
 	{ "timeouts: {hello: 366d}",
 	  "1: timeouts.hello: expected a duration from 1ms to 365d, got '366d'" },
+	{ "timeouts: {pass_total: 0s}",
+	  "1: timeouts.pass_total: expected a duration from 1ms to 365d or none, got '0s'" },
+	{ "timeouts: {hello: none}",
+	  "1: timeouts.hello: expected a duration such as 5s, got 'none'" },
 	{ "timeouts: {hello: 99999999999999999999s}",
 	  "1: timeouts.hello: expected a duration such as 5s, got '99999999999999999999s'" },
 	{ "timeouts: {hello: 18446744073709551615d}",
