@@ -56,6 +56,7 @@ static int load(struct service *service, const struct options *options)
 					   .is_needed = options->must_be_recorded,
 					   .is_unsynced = options->is_unsynced,
 					   .fd = options->record };
+	service->per_client = options->per_client;
 	limit_init(&service->limit, options->rate, options->burst, clock_us() / 1000);
 	service->cache = cache_new(CACHE_ENTRIES_MAX, CACHE_BYTES_MAX);
 	return service->cache ? 0 : -ENOMEM;
@@ -203,6 +204,7 @@ int main(int argc, char **argv)
 	}
 	log_init("postern-certgen", options.level);
 	reset_signals();
+	quota_init(&service.quota, SERVICE_QUOTA_US);
 	struct peer *peers = calloc(options.n_fds, sizeof(*peers));
 	int r = peers ? run(&options, &service, peers) : -ENOMEM;
 

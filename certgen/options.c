@@ -17,7 +17,7 @@ const char options_usage[] =
 	"usage: postern-certgen --certificate FILE --key FILE --max-lifetime SECONDS --fds "
 	"N[,N...]\n"
 	"                       [--untrusted-certificate FILE --untrusted-key FILE]\n"
-	"                       [--rate N --burst N] [--user NAME]\n"
+	"                       [--rate N --burst N] [--per-client N] [--user NAME]\n"
 	"                       [--record stop|continue [--record-fd N] [--record-unsynced]]\n"
 	"                       [--control N]\n"
 	"                       [--log-level error|warning|info|debug] [--core-dumps]\n"
@@ -123,6 +123,8 @@ static bool parse_option(int c, char *value, struct options *options)
 		return parse_unsigned(value, &options->rate);
 	case 'b':
 		return parse_unsigned(value, &options->burst);
+	case 'p':
+		return parse_unsigned(value, &options->per_client);
 	case 'R':
 		options->is_recorded = true;
 		options->must_be_recorded = strcmp(value, "stop") == 0;
@@ -157,6 +159,7 @@ bool options_parse(int argc, char **argv, struct options *ret_options)
 		{ "max-lifetime", required_argument, NULL, 'm' },
 		{ "rate", required_argument, NULL, 'r' },
 		{ "burst", required_argument, NULL, 'b' },
+		{ "per-client", required_argument, NULL, 'p' },
 		{ "record", required_argument, NULL, 'R' },
 		{ "record-unsynced", no_argument, NULL, 'U' },
 		{ "record-fd", required_argument, NULL, 'F' },

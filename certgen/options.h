@@ -20,6 +20,7 @@ struct options {
 	const char *user;                                  /* "": stay who we are */
 	int64_t max_lifetime;                              /* seconds */
 	unsigned rate, burst;                              /* limit_init()'s */
+	unsigned per_client;                               /* struct service's */
 	enum log_level level;
 	bool core_dumps;
 	bool is_recorded, must_be_recorded; /* struct record's */

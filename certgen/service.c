@@ -14,6 +14,7 @@ enum { QUIET_MS = 10000 };
 /* Both are said by whoever found out, not for each request. */
 static const char unrecorded[] = "it cannot be recorded";
 static const char over_limit[] = "more are asked for than certgen.rate and certgen.burst allow";
+static const char over_quota[] = "the client asks for more than certgen.per_client allows";
 
 /* Certificates, back to back, as an answer carries them. */
 struct chain {
@@ -57,19 +58,41 @@ static bool append(struct chain *chain, const struct cache_leaf *leaf, const str
 	return true;
 }
 
+/* It may be a flood: a line now and then is enough. */
+static bool may_speak(struct service *service, uint64_t now)
+{
+	if (now < service->quiet_until)
+		return false;
+	service->quiet_until = now + QUIET_MS;
+	return true;
+}
+
 static bool is_in_limit(struct service *service)
 {
 	uint64_t now = clock_us() / 1000;
 
 	if (limit_take(&service->limit, now))
 		return true;
-	/* It may be a flood: a line now and then is enough. */
-	if (now >= service->quiet_until) {
+	if (may_speak(service, now))
 		log_warning("more than %u new certificates a second, or %u at once, are asked for: "
 			    "some are not signed (certgen.rate, certgen.burst)",
 			    service->limit.rate, service->limit.burst);
-		service->quiet_until = now + QUIET_MS;
-	}
+	return false;
+}
+
+/* One client's flood must not use up what there is for all. */
+static bool is_in_quota(struct service *service, const union addr *client)
+{
+	uint64_t now = clock_us();
+	char text[ADDR_TEXT_MAX];
+
+	if (service->per_client == 0 ||
+	    quota_take(&service->quota, client, service->per_client, now))
+		return true;
+	if (may_speak(service, now / 1000))
+		log_warning("%s asks for more than %u new certificates a minute: some are not "
+			    "signed (certgen.per_client)",
+			    addr_text(client, text), service->per_client);
 	return false;
 }
 
@@ -82,6 +105,11 @@ static enum certgen_status make_leaf(struct service *service, const struct forge
 	struct record_use use = { .order = order, .client = client, .wall_us = clock_wall_us() };
 	enum certgen_status status;
 
+	/* Refused, not failed: nobody floods his way to on_failure: open. */
+	if (!is_in_quota(service, client)) {
+		*ret_why = over_quota;
+		return CERTGEN_REFUSED;
+	}
 	if (!is_in_limit(service)) {
 		*ret_why = over_limit;
 		return CERTGEN_FAILED;
@@ -211,4 +239,5 @@ void service_deinit(struct service *service)
 	for (int i = 0; i < SERVICE_CA_KINDS; i++)
 		ca_free(service->ca[i]);
 	cache_free(service->cache);
+	quota_deinit(&service->quota);
 }

@@ -2,6 +2,7 @@
 #ifndef POSTERN_CERTGEN_SERVICE_H
 #define POSTERN_CERTGEN_SERVICE_H
 
+#include "base/quota.h"
 #include "certgen/cache.h"
 #include "certgen/forge.h"
 #include "certgen/limit.h"
@@ -11,6 +12,7 @@
 
 enum {
 	SERVICE_CA_KINDS = CERTGEN_UNTRUSTED + 1,
+	SERVICE_QUOTA_US = 60 * 1000000,
 };
 
 struct service {
@@ -18,8 +20,10 @@ struct service {
 	struct cache *cache;
 	int64_t max_lifetime; /* seconds */
 	struct limit limit;   /* of uses of the keys */
+	struct quota quota;   /* of each client's */
+	unsigned per_client;  /* of those, in SERVICE_QUOTA_US; 0: no limit */
 	struct record record; /* of uses of the keys */
-	uint64_t quiet_until; /* ms: no line about that limit before */
+	uint64_t quiet_until; /* ms: no line about these limits before */
 };
 
 /* What one socket has told us. Zero-initialised; service_session_deinit(). */

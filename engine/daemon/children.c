@@ -169,7 +169,7 @@ static unsigned add_options(const struct config *config, const char *record, con
 static void exec_certgen(const struct config *config, const struct inheritance *given)
 {
 	char program[PATH_MAX], list[LISTENERS_WORKERS * 12] = "";
-	char lifetime[24], rate[16], burst[16], control[16], record[16];
+	char lifetime[24], rate[16], burst[16], per_client[16], control[16], record[16];
 	const char *const fixed[] = { "postern-certgen",
 				      "--certificate",
 				      config->ca.certificate,
@@ -183,6 +183,8 @@ static void exec_certgen(const struct config *config, const struct inheritance *
 				      rate,
 				      "--burst",
 				      burst,
+				      "--per-client",
+				      per_client,
 				      "--log-level",
 				      config->log.level,
 				      "--control",
@@ -201,6 +203,7 @@ static void exec_certgen(const struct config *config, const struct inheritance *
 		 (unsigned long long)(config->certgen.max_lifetime / 1000));
 	snprintf(rate, sizeof(rate), "%u", config->certgen.rate);
 	snprintf(burst, sizeof(burst), "%u", config->certgen.burst);
+	snprintf(per_client, sizeof(per_client), "%u", config->certgen.per_client);
 	(void)add_options(config, record, arguments, N_OF(fixed));
 	program_find(config->certgen.program, "postern-certgen", "../certgen/", program);
 	execv(program, (char *const *)arguments);

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/quota.h"
 #include "learn/flight.h"
 #include "learn/generalise.h"
 #include "learn/keeper.h"
-#include "learn/quota.h"
 #include "learn/table.h"
 
 enum { FAMILIES_MAX = 4096 };
@@ -43,7 +43,7 @@ static int learned_make(const struct learned_options *options, bool has_store,
 		return -ENOMEM;
 	learned_set_options(learned, options);
 	flights_init(&learned->flights);
-	quota_init(&learned->quota);
+	quota_init(&learned->quota, 3600 * 1000000ULL);
 	learned->generaliser = generaliser_new(FAMILIES_MAX);
 	if (!learned->generaliser || table_init(&learned->table, options->max, has_store) < 0) {
 		learned_free(learned);

@@ -31,6 +31,7 @@ struct config_certgen {
 	char user[CONFIG_NAME_MAX];
 	uint64_t max_lifetime; /* ms; longest life of a forged leaf */
 	unsigned rate, burst;  /* of new leaves */
+	unsigned per_client;   /* of those, in a minute; 0: no limit */
 };
 
 struct config_audit {

@@ -18,6 +18,8 @@
 	X("certgen.rate", certgen.rate, limit, "500",                                              \
 	  "new forged certificates per second; 0: no limit")                                       \
 	X("certgen.burst", certgen.burst, count, "2000", "new forged certificates at once")        \
+	X("certgen.per_client", certgen.per_client, limit, "1000",                                 \
+	  "new forged certificates per client and minute; 0: no limit")                            \
 	X("audit.issued", audit.issued, path_or_none, "/var/log/postern-audit/issued.json",        \
 	  "file that records every forged certificate, or none")                                   \
 	X("audit.on_failure", audit.on_failure, on_unrecorded, "stop",                             \

@@ -146,5 +146,30 @@ class Process(LabTest):
         self.assertEqual(self.engine.certgen(), pid)
 
 
+class PerClient(LabTest):
+    """One client asks for more names than it may; another, which has an address of its own, does not notice."""
+
+    SETTINGS = {"certgen": {"per_client": 6}, "on_failure": "open"}
+
+    @classmethod
+    def make_servers(cls):
+        many = cls.pki.server("*.many.example")
+        for number in range(20):
+            cls.nginx.site(f"{number}.many.example", certificate=many)
+
+    def test_flood(self):
+        lines = [self.curl(f"{number}.many.example")[1] for number in range(14)]
+        self.assertEqual([line["fate"] for line in lines[:6]], ["intercept"] * 6)
+        refused = [line for line in lines if line["fate"] != "intercept"]
+        self.assertGreater(len(refused), 4)
+        for line in refused:  # and never passed, which is what it may have wanted
+            self.assert_fate(line, "block", "certgen_refused", "refused")
+            self.assertIn("certgen.per_client", line["detail"])
+        self.assertEqual(self.engine.said("asks for more than 6 new certificates a minute"), 1)
+        for number in range(15, 20):
+            self.assertEqual(self.curl(f"{number}.many.example", family=6)[1]["fate"], "intercept")
+        self.assertEqual(self.curl("0.many.example")[1]["fate"], "intercept")  # signed before
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -121,6 +121,7 @@ static void check_defaults(const struct config *config)
 	assert_string_equal(config->certgen.program, "");
 	assert_int_equal(config->certgen.max_lifetime, 22 * 3600000);
 	assert_int_equal(config->certgen.rate, 500);
+	assert_int_equal(config->certgen.per_client, 1000);
 	assert_int_equal(config->audit.on_failure, ON_UNRECORDED_STOP);
 	assert_int_equal(config->fallback, ACTION_INTERCEPT);
 	assert_int_equal(decide(config, "any.example").action, ACTION_INTERCEPT);

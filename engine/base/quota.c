@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "learn/quota.h"
+#include "base/quota.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,6 @@
 #define HASH_FUNCTION(key, n, value) ((value) = (unsigned)hash_bytes(key, n))
 #include <uthash.h>
 
-static const uint64_t hour = 3600 * 1000000ULL;
-
 struct bucket {
 	UT_hash_handle hh;
 	uint8_t client[9]; /* family's length, address or /64 */
@@ -20,8 +18,9 @@ struct bucket {
 	double tokens;
 };
 
-void quota_init(struct quota *quota)
+void quota_init(struct quota *quota, uint64_t time)
 {
+	quota->time = time;
 	pthread_mutex_init(&quota->lock, NULL);
 	quota->buckets = NULL;
 }
@@ -60,7 +59,7 @@ static bool add(struct quota *quota, struct bucket *bucket)
 }
 
 /* The client's bucket, now the last in the order. */
-static struct bucket *bucket_of(struct quota *quota, const union addr *client, unsigned per_hour,
+static struct bucket *bucket_of(struct quota *quota, const union addr *client, unsigned most,
 				uint64_t now)
 {
 	struct bucket *bucket;
@@ -78,17 +77,17 @@ static struct bucket *bucket_of(struct quota *quota, const union addr *client, u
 	if (!bucket)
 		return NULL;
 	memcpy(bucket->client, key, sizeof(key));
-	bucket->tokens = per_hour;
+	bucket->tokens = most;
 	bucket->filled = now;
 	return add(quota, bucket) ? bucket : NULL;
 }
 
-static bool bucket_take(struct bucket *bucket, unsigned per_hour, uint64_t now)
+static bool bucket_take(struct bucket *bucket, unsigned most, uint64_t time, uint64_t now)
 {
 	if (now > bucket->filled)
-		bucket->tokens += (double)(now - bucket->filled) / (double)hour * per_hour;
-	if (bucket->tokens > per_hour)
-		bucket->tokens = per_hour;
+		bucket->tokens += (double)(now - bucket->filled) / (double)time * most;
+	if (bucket->tokens > most)
+		bucket->tokens = most;
 	bucket->filled = now;
 	if (bucket->tokens < 1)
 		return false;
@@ -96,14 +95,14 @@ static bool bucket_take(struct bucket *bucket, unsigned per_hour, uint64_t now)
 	return true;
 }
 
-bool quota_take(struct quota *quota, const union addr *client, unsigned per_hour, uint64_t now)
+bool quota_take(struct quota *quota, const union addr *client, unsigned most, uint64_t now)
 {
 	struct bucket *bucket;
 	bool has_one;
 
 	pthread_mutex_lock(&quota->lock);
-	bucket = bucket_of(quota, client, per_hour, now);
-	has_one = !bucket || bucket_take(bucket, per_hour, now);
+	bucket = bucket_of(quota, client, most, now);
+	has_one = !bucket || bucket_take(bucket, most, quota->time, now);
 	pthread_mutex_unlock(&quota->lock);
 	return has_one;
 }
