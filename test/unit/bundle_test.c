@@ -110,6 +110,8 @@ static void test_round_trip(void **state)
 
 		assert_non_null(file);
 		assert_int_equal(file->role, packed[i].role);
+		assert_string_equal(manifest_role_text(file->role),
+				    packed[i].role == MANIFEST_POLICY ? "policy" : "learned");
 		assert_int_equal(file->size, strlen(packed[i].text));
 		assert_memory_equal(file->bytes, packed[i].text, file->size);
 	}
@@ -186,6 +188,8 @@ static size_t put(uint8_t *at, const char *name, const void *bytes, size_t n)
 #define FILE_OF(path, role, size)                                                                  \
 	"{\"path\":\"" path "\",\"role\":\"" role "\",\"size\":" size ",\"sha256\":\"" EMPTY "\"}"
 
+#define HEX32 "00000000000000000000000000000000"
+
 /* A bundle of that manifest, well signed, with empty files of these names. */
 static int read_signed(const char *text, const char *const *names)
 {
@@ -229,6 +233,10 @@ static void test_manifests(void **state)
 		HEAD FILE_OF("fleet/a", "script", "0") "]}",
 		HEAD FILE_OF("fleet/a", "learned", "0") "]}",
 		HEAD FILE_OF("a", "policy", "0") "]}",
+		HEAD FILE_OF("fleet/.a", "policy", "0") "]}",
+		HEAD "{\"path\":\"fleet/a\",\"role\":\"policy\",\"size\":0,\"sha256\":\"00\"}]}",
+		HEAD "{\"path\":\"fleet/a\",\"role\":\"policy\",\"size\":0,\"sha256\":\"" HEX32
+		     "000000000000000000000000000000G0\"}]}",
 		HEAD FILE_OF("fleet/a", "policy", "0") "," FILE_OF("fleet/a", "policy", "0") "]}",
 		HEAD FILE_OF("fleet/b", "policy", "0") "," FILE_OF("fleet/a", "policy", "0") "]}",
 		"{\"format\":\"postern-bundle\",\"version\":1,\"serial\":-1,\"made\":1,"
@@ -299,6 +307,9 @@ static void test_limits(void **state)
 	manifest.files[1].size = 2;
 	assert_int_equal(manifest_write(&manifest, &text, &n, &error), -EINVAL);
 	manifest.files[1].size = UINT64_MAX;
+	assert_int_equal(manifest_write(&manifest, &text, &n, &error), -EINVAL);
+	manifest.files[1].size = 0;
+	manifest.files[1].role = MANIFEST_N_ROLES;
 	assert_int_equal(manifest_write(&manifest, &text, &n, &error), -EINVAL);
 	manifest_deinit(&manifest);
 	assert_int_equal(manifest_add(&manifest, "../x", MANIFEST_POLICY, "", 0, &error), -EINVAL);

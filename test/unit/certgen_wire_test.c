@@ -77,6 +77,39 @@ static void test_request(void **state)
 	assert_int_equal(wire_parse_request(message, n, &got), -EBADMSG);
 }
 
+static void test_request_client(void **state)
+{
+	struct certgen_request request = { .leaf = leaf_bytes, .leaf_length = sizeof(leaf_bytes) },
+			       got;
+	uint8_t message[WIRE_REQUEST_HEAD_MAX + sizeof(leaf_bytes)];
+	size_t n = write_request(&request, message);
+
+	(void)state;
+	assert_int_equal(wire_parse_request(message, n, &got), 0);
+	assert_int_equal(got.client.sa.sa_family, AF_UNSPEC);
+	assert_true(addr_parse("2001:db8::7", 0, &request.client));
+	n = write_request(&request, message);
+	assert_int_equal(wire_parse_request(message, n, &got), 0);
+	assert_true(addr_equal(&got.client, &request.client));
+	message[8] = 15; /* its length: the rest is then another host, and the leaf other bytes */
+	assert_int_equal(wire_parse_request(message, n, &got), -EBADMSG);
+}
+
+/* What the engine is given to put into its chain. */
+static void test_certificates(void **state)
+{
+	uint8_t bytes[WIRE_CERTIFICATE_HEAD + sizeof(leaf_bytes)];
+
+	(void)state;
+	assert_int_equal(wire_write_certificate(leaf_bytes, 3, bytes, sizeof(bytes)), 6);
+	assert_memory_equal(bytes, "\0\0\x03\x30\x01\0", 6);
+	for (size_t room = 0; room < sizeof(bytes); room++)
+		assert_int_equal(wire_write_certificate(leaf_bytes, 3, bytes, room), 0);
+	assert_int_equal(wire_write_certificate(leaf_bytes, 0, bytes, sizeof(bytes)), 0);
+	assert_int_equal(
+		wire_write_certificate(leaf_bytes, CERTGEN_MESSAGE_MAX + 1, bytes, SIZE_MAX), 0);
+}
+
 static void test_request_limits(void **state)
 {
 	struct certgen_request request = { .leaf = leaf_bytes, .leaf_length = sizeof(leaf_bytes) },
@@ -511,11 +544,12 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request),      cmocka_unit_test(test_request_limits),
-		cmocka_unit_test(test_keys),         cmocka_unit_test(test_answer),
-		cmocka_unit_test(test_client),       cmocka_unit_test(test_round_trips),
-		cmocka_unit_test(test_slow_reader),  cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_swapped_keys), cmocka_unit_test(test_bad_start),
+		cmocka_unit_test(test_request),        cmocka_unit_test(test_request_limits),
+		cmocka_unit_test(test_request_client), cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_keys),           cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_client),         cmocka_unit_test(test_round_trips),
+		cmocka_unit_test(test_slow_reader),    cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_swapped_keys),   cmocka_unit_test(test_bad_start),
 		cmocka_unit_test(test_privileges),
 	};
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 #include <openssl/err.h>
 
+#include "test/unit/scarce.h"
 #include "tls/certreq.h"
 
 enum { TLS1_2 = 0x0303, TLS1_3 = 0x0304 };
@@ -237,12 +239,37 @@ static void test_tls13_extensions(void **state)
 	certreq_deinit(NULL);
 }
 
+/* A request of which nothing was kept is none that named nobody. */
+static void test_scarce(void **state)
+{
+	struct certreq request = { .n_kept = 7 };
+	unsigned n = 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(captured) / sizeof(captured[0]); i++) {
+		captured_load(captured[i].file);
+		for (n = 1;; n++) {
+			int r;
+
+			scarce_begin(n);
+			r = certreq_parse(body, n_body, captured[i].version, &request);
+			if (!scarce_end())
+				break;
+			assert_int_equal(r, -ENOMEM);
+			assert_int_equal(request.n_kept, 7);
+		}
+		assert_int_equal(n, captured[i].n_names + 1);
+		certreq_deinit(&request);
+		request.n_kept = 7;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_captured),         cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_hostile_names),    cmocka_unit_test(test_many_names),
-		cmocka_unit_test(test_tls13_extensions),
+		cmocka_unit_test(test_tls13_extensions), cmocka_unit_test(test_scarce),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

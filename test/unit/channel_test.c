@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "test/unit/handshake.h"
+#include "test/unit/scarce.h"
 #include "tls/channel.h"
 #include "tls/upstream.h"
 
@@ -383,13 +384,114 @@ static void test_broken(void **state)
 	assert_int_equal(hear(), SESSION_ERROR);
 }
 
+/* What the engine is about to do when memory runs out; in `io`, what it would have come to. */
+struct want {
+	uint16_t version;
+	bool is_upstream;
+	uint8_t type; /* of a record that came; 0: none */
+	const char *bytes;
+	size_t n;
+	enum session_io (*act)(void);
+};
+
+static enum session_io write_some(void)
+{
+	size_t n;
+
+	return channel_write(channel, (const uint8_t *)"some", 4, &n);
+}
+
+static enum session_io say_goodbye(void)
+{
+	return channel_close_notify(channel);
+}
+
+static enum session_io hear_first(void)
+{
+	return channel_hear(channel);
+}
+
+/* It ends the session, whose peer is told if there is memory for that. */
+static void test_scarce(void **state)
+{
+	static const struct want all[] = {
+#define SAYS(text) text, sizeof(text) - 1
+		{ 0x0304, true, 23, SAYS("data"), hear },
+		{ 0x0304, true, 23, SAYS("data"), hear_first },
+		{ 0x0304, true, 22, SAYS("\x04\0\0\x05ticke"), hear },
+		{ 0x0304, true, 22, SAYS("\x18\0\0\x01\x01"), hear },
+		{ 0x0303, true, 22, SAYS("\0\0\0\0"), hear },
+		{ 0x0304, true, 0, SAYS(""), write_some },
+		{ 0x0304, true, 0, SAYS(""), say_goodbye },
+#undef SAYS
+	};
+
+	for (unsigned i = 0; i < N_OF(all); i++) {
+		bool has_failed = true;
+
+		for (unsigned n = 1; has_failed; n++) {
+			enum session_io io;
+
+			make_channel(all[i].version, all[i].is_upstream, false);
+			if (all[i].type)
+				say(all[i].type, all[i].bytes, all[i].n);
+			scarce_begin(n);
+			io = all[i].act();
+			has_failed = scarce_end();
+			if (n == 1)
+				assert_true(has_failed);
+			assert_int_equal(io == SESSION_ERROR, has_failed);
+			assert_string_equal(channel_error(channel), has_failed ? "no memory" : "");
+			teardown_channel(state);
+			buffer_pool_deinit(&pool);
+		}
+	}
+}
+
+/* The peer resets, whatever is under way. */
+static void reset_by_peer(void)
+{
+	sock_reset(&ends[1]);
+	socks_await(ends[0].fd);
+	socks_raise(&ends[0]);
+}
+
+static void test_reset(void **state)
+{
+	static enum session_io (*const acts[])(void) = { hear, hear_first, write_some,
+							 say_goodbye };
+
+	for (unsigned i = 0; i < N_OF(acts); i++) {
+		make_channel(0x0304, true, false);
+		reset_by_peer();
+		assert_int_equal(acts[i](), SESSION_RESET);
+		assert_string_not_equal(channel_error(channel), "");
+		if (i < 2)
+			assert_int_equal(acts[i](), SESSION_RESET); /* and so it stays */
+		teardown_channel(state);
+	}
+	make_channel(0x0304, true, false); /* behind its close_notify */
+	SAY(PROTECT_ALERT, "\1\0");
+	assert_int_equal(hear(), SESSION_CLOSED);
+	assert_int_equal(hear(), SESSION_WAIT);
+	reset_by_peer();
+	assert_int_equal(hear(), SESSION_RESET);
+	teardown_channel(state);
+	make_channel(0x0304, true, false); /* before it hears what it did wrong */
+	SAY(PROTECT_ALERT, "\2");
+	reset_by_peer();
+	assert_int_equal(hear(), SESSION_ERROR);
+	assert_string_equal(channel_error(channel), "an alert of another size");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
 #define OWN(name) cmocka_unit_test_teardown(name, teardown_channel)
-		TEST(test_ciphers), TEST(test_key_updates), TEST(test_hear),  OWN(test_messages),
-		OWN(test_pieces),   OWN(test_flood),        OWN(test_broken),
+		TEST(test_ciphers), TEST(test_key_updates), TEST(test_hear),
+		OWN(test_messages), OWN(test_pieces),       OWN(test_flood),
+		OWN(test_broken),   OWN(test_scarce),       OWN(test_reset),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test/unit/scarce.h"
 #include "tls/mbed.h"
 #include "tls/resumptions.h"
 
@@ -41,6 +42,8 @@ static struct resumption *read_ticket(const char *bytes, size_t n)
 }
 
 #define READ(bytes) read_ticket(bytes, sizeof(bytes) - 1)
+#define READ_IN_PLACE(bytes)                                                                       \
+	resumption_of_ticket(&secret, reader_of((const uint8_t *)(bytes), sizeof(bytes) - 1))
 
 static void test_ticket(void **state)
 {
@@ -80,6 +83,24 @@ static void test_ticket_that_is_none(void **state)
 	assert_null(READ("\0\0\0\x1e\xfa\xd6\xaa\xc5\x02\0\0\0\0\0\0")); /* no ticket */
 	none.n = 0;
 	assert_null(resumption_of_ticket(&none, reader_of(TICKET, sizeof(TICKET) - 1)));
+}
+
+static void test_scarce(void **state)
+{
+	struct resumption *resumption;
+	unsigned n = 0;
+
+	(void)state;
+	for (;;) {
+		scarce_begin(++n);
+		resumption = READ_IN_PLACE(TICKET);
+		if (!scarce_end())
+			break;
+		assert_null(resumption);
+	}
+	assert_non_null(resumption);
+	assert_in_range(n, 3, 20);
+	resumption_free(resumption);
 }
 
 /* --- places --- */
@@ -243,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ticket),
 		cmocka_unit_test(test_ticket_that_is_none),
+		cmocka_unit_test(test_scarce),
 		cmocka_unit_test_setup_teardown(test_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_life, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_room, setup, teardown),

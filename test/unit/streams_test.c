@@ -2,10 +2,12 @@
 /* Segments in every order and shape: what is known is what a receiver would have. */
 #include "test/unit/cmocka_all.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tap/streams.h"
+#include "test/unit/scarce.h"
 
 enum {
 	CLIENT_ISN = 0xfffffff0, /* wraps at once */
@@ -269,6 +271,38 @@ static void test_limit_of_memory(void **state)
 	assert_null(streams_displaced(streams, &segment));
 }
 
+/* A segment for which there was no memory is as one that was lost: it may come again. */
+static void test_scarce(void **state)
+{
+	struct segment segments[] = { syn_of(40000, CLIENT_ISN), syn_of(40000, CLIENT_ISN + 1U) };
+	struct connection *connection;
+	unsigned n = 0;
+	bool has_failed;
+
+	(void)state;
+	segments[1].has_syn = false;
+	segments[1].payload = (const uint8_t *)"hello";
+	segments[1].n = 5;
+	do {
+		streams_free(streams);
+		scarce_begin(++n);
+		streams = streams_new(4, 1 << 20);
+		if (!streams) {
+			assert_true(scarce_end());
+			has_failed = true;
+			continue;
+		}
+		for (unsigned i = 0; i < N_OF(segments); i++)
+			if (streams_take(streams, &segments[i], &connection) == -ENOMEM)
+				assert_int_equal(streams_take(streams, &segments[i], &connection),
+						 0);
+		has_failed = scarce_end();
+		check(connection_to_server(connection), "hello");
+		assert_int_equal(connection_needs(connection)->to_server, 0);
+	} while (has_failed);
+	assert_in_range(n, 5, 10);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -278,7 +312,7 @@ int main(void)
 		TEST(test_reset),           TEST(test_beginning_missing),
 		TEST(test_syn_with_bytes),  TEST(test_full),
 		TEST(test_many_gaps),       TEST(test_limit_of_connections),
-		TEST(test_limit_of_memory),
+		TEST(test_limit_of_memory), TEST(test_scarce),
 	};
 #undef TEST
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "test/unit/cmocka_all.h"
 
+#include <mbedtls/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "test/unit/scarce.h"
 #include "tls/session.h"
 #include "tls/tickets.h"
 
@@ -163,12 +165,51 @@ static void test_others(void **state)
 	tickets_free(NULL);
 }
 
+/* As the library asks for one, with room and without; an error would end the session. */
+static void test_for_the_library(void **state)
+{
+	struct tickets_use use = { .tickets = tickets };
+	uint8_t ticket[TICKETS_SESSION_MAX + TICKETS_OVERHEAD];
+	mbedtls_ssl_session session, again;
+	uint32_t lifetime;
+	size_t n;
+
+	(void)state;
+	memcpy(use.binding, binding, sizeof(binding));
+	mbedtls_ssl_session_init(&session);
+	mbedtls_ssl_session_init(&again);
+	session.MBEDTLS_PRIVATE(tls_version) = MBEDTLS_SSL_VERSION_TLS1_2;
+	session.MBEDTLS_PRIVATE(ciphersuite) = 0xc02b;
+	assert_int_equal(
+		tickets_write(&use, &session, ticket, ticket + sizeof(ticket), &n, &lifetime), 0);
+	assert_int_equal(lifetime, LIFE / 1000);
+	assert_int_equal(tickets_parse(&use, &again, ticket, n), 0);
+	assert_int_equal(again.MBEDTLS_PRIVATE(ciphersuite), 0xc02b);
+	assert_int_not_equal(tickets_parse(&use, &again, ticket, n - 1), 0);
+	assert_int_equal(tickets_write(&use, &session, ticket, ticket + n - 1, &n, &lifetime), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(lifetime, 0); /* RFC 8446 section 4.6.1: not to be kept */
+	assert_int_not_equal(tickets_parse(&use, &again, ticket, n), 0);
+	assert_int_not_equal(tickets_write(&use, &session, ticket, ticket, &n, &lifetime), 0);
+	mbedtls_ssl_session_free(&session);
+	mbedtls_ssl_session_free(&again);
+}
+
+static void test_scarce(void **state)
+{
+	(void)state;
+	scarce_begin(1);
+	assert_null(tickets_new(START));
+	assert_true(scarce_end());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_round),    TEST(test_tampered), TEST(test_life),
-		TEST(test_rotation), TEST(test_others),
+		TEST(test_rotation), TEST(test_others),   TEST(test_for_the_library),
+		TEST(test_scarce),
 #undef TEST
 	};
 
