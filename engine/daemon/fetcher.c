@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "conn/fetch.h"
 #include "daemon/children.h"
+#include "daemon/fetcher_filter.h"
 #include "tls/aia.h"
 #include "tls/http.h"
 #include "tls/ocsp.h"
@@ -23,6 +24,7 @@ enum {
 	AT_ONCE = 32, /* requests; others are answered with nothing */
 	LOOK_MS = 20, /* between two looks who has ended */
 	CPU_S = 2,    /* of one request */
+	AGAIN_S = 1,  /* before the next, when the fetcher died */
 };
 
 struct fetch {
@@ -64,10 +66,16 @@ static _Noreturn void fetch(int fd, const struct fetch_order *order, const uint8
 				   .timeout_s = order->timeout_s,
 				   .max = sizeof(bytes) };
 	size_t n;
+	int r;
 
 	child_keep_only(&fd, 1);
 	(void)setrlimit(RLIMIT_CPU, &cpu);
 	alarm(order->timeout_s + 1); /* for all its parts together */
+	r = fetcher_filter_enter();
+	if (r < 0 && r != -ENOSYS) { /* of a kernel without filters, certgen has spoken */
+		log_error("system calls of the fetcher cannot be filtered: %s", strerror(-r));
+		_exit(1);
+	}
 	memcpy(url, rest, order->n_url);
 	url[order->n_url] = '\0';
 	n = http_fetch(&http, bytes);
@@ -157,6 +165,42 @@ static bool is_wanted(const struct fetcher *fetcher)
 	return false;
 }
 
+static _Noreturn void serve(struct fetcher *fetcher)
+{
+	while (is_wanted(fetcher)) {
+		if (poll(fetcher->lines, fetcher->n, fetcher->n_fetches > 0 ? LOOK_MS : -1) > 0)
+			for (unsigned i = 0; i < fetcher->n; i++)
+				if (fetcher->lines[i].fd >= 0 && fetcher->lines[i].revents != 0)
+					receive(fetcher, i);
+		reap(fetcher);
+	}
+	_exit(0);
+}
+
+/*
+ * Keeps the lines while the one that reads them is started again after whatever befell it. What it
+ * was asked is lost then; who asked waits for an answer no longer than he would have anyway.
+ */
+static _Noreturn void keep_serving(struct fetcher *fetcher)
+{
+	int status = 0;
+	pid_t pid;
+
+	for (;;) {
+		pid = fork();
+		if (pid == 0)
+			serve(fetcher);
+		if (pid > 0 && waitpid(pid, &status, 0) == pid &&
+		    ((WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+		     (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)))
+			_exit(0);
+		log_error("the fetcher ended (%s %d): it is started again",
+			  WIFSIGNALED(status) ? "signal" : "code",
+			  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		sleep(AGAIN_S);
+	}
+}
+
 static _Noreturn void be_fetcher(struct fetcher *fetcher)
 {
 	sigset_t none;
@@ -172,14 +216,7 @@ static _Noreturn void be_fetcher(struct fetcher *fetcher)
 	for (unsigned i = 0; i < fetcher->n; i++)
 		kept[i] = fetcher->lines[i].fd;
 	child_keep_only(kept, fetcher->n);
-	while (is_wanted(fetcher)) {
-		if (poll(fetcher->lines, fetcher->n, fetcher->n_fetches > 0 ? LOOK_MS : -1) > 0)
-			for (unsigned i = 0; i < fetcher->n; i++)
-				if (fetcher->lines[i].fd >= 0 && fetcher->lines[i].revents != 0)
-					receive(fetcher, i);
-		reap(fetcher);
-	}
-	_exit(0);
+	keep_serving(fetcher);
 }
 
 int fetcher_start(unsigned n, int *ret_fds)

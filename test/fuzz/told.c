@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the engine tells the gate, from an engine that somebody else has taken over: messages, each
- * a byte of length in front. What is taken of them has the form that it should have, nothing is read
- * twice, and what is told after them arrives.
+ * with a byte of length in front. What is taken of them has the form that it should have, nothing
+ * is read twice, and what is told after them arrives.
  */
 #undef NDEBUG /* checks that are compiled out check nothing */
 #include "net/told.h"

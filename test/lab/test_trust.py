@@ -12,6 +12,7 @@ import base64
 import collections
 import contextlib
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -25,7 +26,7 @@ import clients
 import servers
 import wire
 from case import LabTest
-from lab import REPOSITORY
+from lab import REPOSITORY, wait_until
 from pki import AUTHORITY, REAL_CA, Certificate, openssl
 
 PAGE = REPOSITORY / "doc" / "security.md"
@@ -461,7 +462,9 @@ class Trust(LabTest):
         cls.asking("garbage.ocsp.example", asked, 80, host="garbage.example")
         servers.peer(cls.lab, "silent.example", lambda end: end.recv(65536) and end.recv(1), port=80)
         cls.asking("silent.ocsp.example", asked, 80, host="silent.example")
+        cls.asking("mute.ocsp.example", asked, 80, host="silent.example")
         cls.asking("late.ocsp.example", asked, 8001)
+        cls.asking("again.ocsp.example", asked, 8001)
         cls.pki.revoke(cls.real["revoked.ocsp.example"])
         for port, signer in enumerate(signers.values(), 8001):  # now that all are issued: they look but once
             servers.ocsp_responder(cls.lab, port, cls.pki, asked, signer)
@@ -648,9 +651,17 @@ class Trust(LabTest):
             self.cells("inside.ocsp.example", BLOCK, UNKNOWN)
 
     def test_without_the_fetcher(self):
-        """What it would have to ask is unknown, and all else goes on."""
+        """It is started again; where that cannot be, what it would have to ask is unknown, and all else goes on."""
         engine = next(pid for pid, name in self.engine.processes().items() if name == "posternd-engine")
-        fetcher = int(subprocess.run(["pgrep", "-P", str(engine)], check=True, text=True, capture_output=True).stdout)
+        keeper, = _children(engine)
+        fetcher, = _children(keeper)
+        os.kill(fetcher, signal.SIGKILL)
+        self.engine.await_message("the fetcher ended (signal 9): it is started again")
+        wait_until(lambda: _children(keeper), "another fetcher")
+        with self.asked("hard"):
+            self.cells("again.ocsp.example", INTERCEPT, "default")
+        fetcher, = _children(keeper)
+        os.kill(keeper, signal.SIGKILL)
         os.kill(fetcher, signal.SIGKILL)
         self.engine.await_message("the fetcher is gone")
         with self.asked("hard"):
@@ -658,6 +669,20 @@ class Trust(LabTest):
             self.cells("plain.example", INTERCEPT, "default")
         with self.asked("soft"):
             self.cells("late.ocsp.example", INTERCEPT, "default")
+
+    def test_confinement(self):
+        """Of the process that meets the responder: it may do little, while it waits."""
+        engine = next(pid for pid, name in self.engine.processes().items() if name == "posternd-engine")
+        keeper, = _children(engine)
+        fetcher, = _children(keeper)
+        with self.asked("soft"):
+            end, _ = self.connect("mute.ocsp.example")
+            end.sendall(wire.make_hello(wire.any_context(), "mute.ocsp.example"))
+            wait_until(lambda: _children(fetcher), "a process for the request")
+            child, = _children(fetcher)
+            facts = pathlib.Path(f"/proc/{child}/status")
+            wait_until(lambda: re.search(r"^Seccomp:\t2$", facts.read_text(), re.MULTILINE), "its filter")
+            self.assertRegex(facts.read_text(), r"(?m)^NoNewPrivs:\t1$")
 
     def asked(self, how, is_private=True):
         return self.configured({"upstream": {"ocsp": how, "ocsp_private": is_private}, "timeouts": {"ocsp": "2s"}})
@@ -731,6 +756,11 @@ class Trust(LabTest):
 def _der(certificate):
     return ssl.PEM_cert_to_DER_cert(certificate.chain.read_text().split("-----END CERTIFICATE-----")[0]
         + "-----END CERTIFICATE-----\n")
+
+
+def _children(pid):
+    """The processes that it started."""
+    return [int(word) for word in subprocess.run(["pgrep", "-P", str(pid)], text=True, capture_output=True, check=False).stdout.split()]
 
 
 def _damage_list(path):
