@@ -130,8 +130,7 @@ void conn_expire(struct conn *conn);
 /* Ends it from outside, when the engine stops. */
 void conn_stop(struct conn *conn);
 void conn_review(struct conn *conn, struct settings *settings); /* review.h */
-/* After the batch. */
-void conn_free(struct conn *conn);
+void conn_free(struct conn *conn);                              /* after the batch */
 
 /* --- for the files of this folder --- */
 
