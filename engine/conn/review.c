@@ -73,7 +73,7 @@ enum conn_state review_judge(struct conn *c, struct settings *settings)
 static void finish(struct review *review)
 {
 	if (review->n_ended > 0)
-		log_info("the new rules ended %u connections", review->n_ended);
+		log_info("connections that the new rules ended: %u", review->n_ended);
 	review->n_ended = 0;
 	review->next = NULL;
 	settings_unref(review->settings);

@@ -92,33 +92,43 @@ static int add(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t
 /* Over IP, but none that are raw; and what getaddrinfo() asks about addresses by. */
 static int add_sockets(scmp_filter_ctx filter)
 {
-	static const int families[] = { AF_INET, AF_INET6 }, types[] = { SOCK_STREAM, SOCK_DGRAM };
-	const scmp_datum_t type_bits = ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK);
-	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-				 SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2(SCMP_CMP_EQ, 0));
+	static const unsigned families[] = { AF_INET, AF_INET6 };
+	static const unsigned types[] = { SOCK_STREAM, SOCK_DGRAM };
+	const struct scmp_arg_cmp netlink = { .arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_NETLINK };
+	const struct scmp_arg_cmp routes = { .arg = 2, .op = SCMP_CMP_EQ, .datum_a = 0 };
+	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, netlink, routes);
 
-	for (size_t i = 0; i < N_OF(families); i++)
-		for (size_t j = 0; j < N_OF(types) && r == 0; j++)
-			r = seccomp_rule_add(
-				filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
-				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
-				SCMP_A1(SCMP_CMP_MASKED_EQ, type_bits, (scmp_datum_t)types[j]));
+	for (size_t i = 0; i < N_OF(families) * N_OF(types) && r == 0; i++) {
+		const struct scmp_arg_cmp family = { .arg = 0,
+						     .op = SCMP_CMP_EQ,
+						     .datum_a = families[i / N_OF(types)] };
+		const struct scmp_arg_cmp type = { .arg = 1,
+						   .op = SCMP_CMP_MASKED_EQ,
+						   .datum_a = ~(scmp_datum_t)(SOCK_CLOEXEC |
+									      SOCK_NONBLOCK),
+						   .datum_b = types[i % N_OF(types)] };
+
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, family, type);
+	}
 	return r;
 }
 
 /* Files to read, memory that is no code. */
 static int add_checked(scmp_filter_ctx filter)
 {
-	const scmp_datum_t writes = O_ACCMODE | O_CREAT | O_TRUNC;
-	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
-				 SCMP_A2(SCMP_CMP_MASKED_EQ, writes, O_RDONLY));
+	const struct scmp_arg_cmp reads = { .arg = 2,
+					    .op = SCMP_CMP_MASKED_EQ,
+					    .datum_a = O_ACCMODE | O_CREAT | O_TRUNC,
+					    .datum_b = O_RDONLY };
+	const struct scmp_arg_cmp no_code = {
+		.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0
+	};
+	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, reads);
 
 	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, no_code);
 	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, no_code);
 	return r;
 }
 

@@ -5,6 +5,7 @@ import collections
 import contextlib
 import functools
 import os
+import re
 import signal
 import socket
 import ssl
@@ -304,7 +305,8 @@ class Faults(LabTest):
                     late.sendall(hello[9:])
                 self.assertEqual(wire.alert_in(wire.read_record(end)), wire.ACCESS_DENIED)
                 self.assert_line(port, "block", "rule", "refused")
-            self.assertEqual(self.engine.said("the new rules ended"), 2)
+            wait_until(lambda: sum(map(int, re.findall(r"that the new rules ended: (\d+)",
+                self.engine.messages.read_text()))) == 3, "the word of each worker that ended some")
             for host, fate in (("obeys.example", "intercept"), ("obeys.pass.example", "pass")):
                 client, port = started[host]
                 client.send(b"reset")
