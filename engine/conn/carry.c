@@ -155,12 +155,14 @@ enum conn_state carry_relay(struct conn *c)
 	if (results[TO_CLIENT] == RELAY_HELD && is_refused(c))
 		return late_refusal(c);
 	if (is_settled(c))
-		return fate_part(c, END_BLOCKED_URL, "", 0);
+		return fate_part(c, exchanges_settled_end(c->exchanges), "", 0);
 	note_first_end(c, c->relay[TO_SERVER].is_closed || c->relay[TO_SERVER].is_finished,
 		       c->relay[TO_CLIENT].is_closed || c->relay[TO_CLIENT].is_finished);
 	if (results[TO_SERVER] == RELAY_ENDED && results[TO_CLIENT] == RELAY_ENDED)
 		return CONN_CLOSED;
-	prolong(c, c->relay[TO_SERVER].bytes + c->relay[TO_CLIENT].bytes,
+	prolong(c,
+		c->relay[TO_SERVER].bytes + c->relay[TO_CLIENT].bytes +
+			(c->exchanges ? exchanges_bytes(c->exchanges) : 0),
 		config_of(c)->timeouts.idle);
 	return CONN_RELAYING;
 }

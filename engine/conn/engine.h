@@ -57,6 +57,7 @@ struct engine {
 	struct metrics *metrics; /* as well */
 	struct redirects redirects;
 	int gate_line; /* for told_send(); -1: none */
+	unsigned n_workers;
 	unsigned room; /* connections that the limit on descriptors has room for */
 	atomic_uint n_connections;
 	atomic_uint_fast64_t n_flows;

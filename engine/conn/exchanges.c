@@ -18,6 +18,10 @@ struct exchanges {
 	bool is_strict; /* a rule with a path names this server: what cannot be read is the end */
 	bool has_said;  /* that it cannot be read */
 	struct verdict refusal; /* the rule of the last */
+	struct http_scanner scanner;
+	struct icap_job *jobs[2];   /* of the bodies that are judged now */
+	struct exchange *judged[2]; /* whose they are */
+	enum end end;               /* of a connection in which something was refused */
 };
 
 /* --- judging --- */
@@ -57,8 +61,94 @@ static bool judge(void *context, const struct exchange *exchange, char **ret_pag
 	if (verdict.action != ACTION_BLOCK)
 		return true;
 	exchanges->refusal = verdict;
+	exchanges->end = END_BLOCKED_URL;
 	*ret_page = page_of(conn, exchange);
 	return false;
+}
+
+/* --- bodies --- */
+
+static bool wants(void *context, unsigned way, const struct exchange *exchange)
+{
+	const struct exchanges *exchanges = context;
+
+	(void)exchange;
+	return way == HTTP_TO_CLIENT || config_of(exchanges->conn)->icap.requests;
+}
+
+/* Whether it is refused. */
+static bool settle(struct exchanges *exchanges, unsigned way, struct exchange *exchange,
+		   const struct scan *scan, char **ret_page)
+{
+	const struct config *config = config_of(exchanges->conn);
+	enum action action =
+		scan->verdict == SCAN_TOO_LARGE ? config->icap.oversized : config->icap.on_failure;
+
+	bool is_bad = scan->verdict == SCAN_INFECTED || scan->verdict == SCAN_REPLACED;
+
+	exchange->scans[way] = *scan;
+	if (scan->verdict == SCAN_CLEAN || (!is_bad && action == ACTION_PASS))
+		return false;
+	exchanges->end = is_bad ? END_BLOCKED_BODY : END_UNSCANNED;
+	*ret_page = page_of(exchanges->conn, exchange);
+	return true;
+}
+
+static bool refuses(void *context, unsigned way, struct exchange *exchange, enum scan_verdict why,
+		    char **ret_page)
+{
+	return settle(context, way, exchange, &(struct scan){ .verdict = why }, ret_page);
+}
+
+/* The exchange outlives the job: it is that of the job. */
+static void conclude(void *context, unsigned way, const struct scan *scan)
+{
+	struct exchanges *exchanges = context;
+	struct exchange *exchange = exchanges->judged[way];
+	char *page = NULL;
+	bool is_refused;
+
+	exchanges->jobs[way] = NULL;
+	is_refused = settle(exchanges, way, exchange, scan, &page);
+	http_conclude(exchanges->http, way, !is_refused, page);
+	worker_ready(exchanges->conn);
+}
+
+static enum http_answer scan(void *context, unsigned way, struct exchange *exchange,
+			     const struct held *held, char **ret_page)
+{
+	struct exchanges *exchanges = context;
+	struct conn *conn = exchanges->conn;
+	struct icap_job job = { .exchange = exchange,
+				.held = held,
+				.way = way,
+				.done = conclude,
+				.context = exchanges };
+	size_t n;
+
+	(void)held_body(held, &n);
+	if (n == 0)
+		return HTTP_RELEASE;
+	(void)addr_text(&conn->client_addr, job.client);
+	exchanges->judged[way] = exchange;
+	exchanges->jobs[way] = icap_ask(conn->worker, config_of(conn), &job);
+	if (exchanges->jobs[way])
+		return HTTP_WAIT;
+	return refuses(exchanges, way, exchange, SCAN_NO_MEMORY, ret_page) ? HTTP_REFUSE
+									   : HTTP_RELEASE;
+}
+
+static void prepare_scanner(struct exchanges *exchanges)
+{
+	const struct config *config = config_of(exchanges->conn);
+	struct held_budget *budget = &exchanges->conn->worker->icap.budget;
+
+	budget->limit = config->icap.max_memory;
+	exchanges->scanner = (struct http_scanner){ .wants = wants,
+						    .scan = scan,
+						    .refuses = refuses,
+						    .max = config->icap.max_body,
+						    .budget = budget };
 }
 
 /* --- reporting --- */
@@ -68,11 +158,18 @@ static bool is_logged(const struct exchanges *exchanges)
 	return config_of(exchanges->conn)->http.events;
 }
 
+/* A body that was not judged, or should not have come. */
+static bool is_unclean(const struct exchange *exchange)
+{
+	return exchange->scans[HTTP_TO_SERVER].verdict > SCAN_CLEAN ||
+	       exchange->scans[HTTP_TO_CLIENT].verdict > SCAN_CLEAN;
+}
+
 static void report(void *context, const struct exchange *exchange)
 {
 	const struct exchanges *exchanges = context;
 
-	if (exchange->is_refused || is_logged(exchanges))
+	if (exchange->is_refused || is_unclean(exchange) || is_logged(exchanges))
 		report_exchange(exchanges->conn, exchange,
 				exchange->is_refused ? &exchanges->refusal : NULL);
 }
@@ -110,13 +207,15 @@ enum exchanges_begun exchanges_begin(struct conn *conn)
 	struct subject subject = subject_of(conn, NULL);
 	struct exchanges *exchanges;
 	enum http_version version;
-	bool is_strict;
+	bool is_strict, is_readable;
 
-	if (!is_judged && !config->http.events)
+	if (!is_judged && !config->http.events && !conn->is_scanned)
 		return EXCHANGES_BEGUN;
-	is_strict = config->http.unreadable == ACTION_BLOCK &&
-		    ruleset_has_paths_for(config->rules, &subject);
-	if (!is_http(conn, &version))
+	is_strict = (config->http.unreadable == ACTION_BLOCK &&
+		     ruleset_has_paths_for(config->rules, &subject)) ||
+		    (conn->is_scanned && config->icap.on_failure == ACTION_BLOCK);
+	is_readable = is_http(conn, &version);
+	if (!is_readable || (version == HTTP_2 && conn->is_scanned && is_strict))
 		return is_strict ? EXCHANGES_UNREADABLE : EXCHANGES_BEGUN;
 	exchanges = calloc(1, sizeof(*exchanges));
 	if (!exchanges)
@@ -127,6 +226,10 @@ enum exchanges_begun exchanges_begin(struct conn *conn)
 	hooks.context = exchanges;
 	if (is_judged)
 		hooks.judge = judge;
+	if (conn->is_scanned && version == HTTP_1) {
+		prepare_scanner(exchanges);
+		hooks.scanner = &exchanges->scanner;
+	}
 	if (http_new(version, &hooks, &exchanges->http) < 0) {
 		free(exchanges);
 		return is_judged ? EXCHANGES_NO_MEMORY : EXCHANGES_BEGUN;
@@ -141,8 +244,11 @@ void exchanges_end(struct conn *conn)
 {
 	if (!conn->exchanges)
 		return;
-	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++)
+	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++) {
 		relay_filter(&conn->relay[way], NULL, way);
+		if (conn->exchanges->jobs[way])
+			icap_cancel(conn->worker, conn->exchanges->jobs[way]);
+	}
 	http_free(conn->exchanges->http);
 	free(conn->exchanges);
 	conn->exchanges = NULL;
@@ -158,6 +264,36 @@ bool exchanges_is_cut(const struct exchanges *exchanges)
 bool exchanges_is_settled(const struct exchanges *exchanges)
 {
 	return http_is_settled(exchanges->http);
+}
+
+enum end exchanges_settled_end(const struct exchanges *exchanges)
+{
+	return exchanges->end;
+}
+
+uint64_t exchanges_bytes(const struct exchanges *exchanges)
+{
+	return exchanges->http->n_held_bytes;
+}
+
+bool exchanges_is_holding(const struct exchanges *exchanges, unsigned way)
+{
+	return http_is_holding(exchanges->http, way);
+}
+
+const uint8_t *exchanges_released(const struct exchanges *exchanges, unsigned way, size_t *ret_n)
+{
+	return http_released(exchanges->http, way, ret_n);
+}
+
+void exchanges_sent(struct exchanges *exchanges, unsigned way, size_t n)
+{
+	http_sent(exchanges->http, way, n);
+}
+
+const uint8_t *exchanges_held(const struct exchanges *exchanges, unsigned way, size_t *ret_n)
+{
+	return http_held(exchanges->http, way, ret_n);
 }
 
 size_t exchanges_read(struct exchanges *exchanges, unsigned way, uint8_t *bytes, size_t n_held,

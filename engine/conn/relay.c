@@ -106,6 +106,12 @@ static void keep(struct relay *relay, const uint8_t *bytes, size_t n)
 	relay->n_head += n;
 }
 
+/* The filter holds a message, or has one to be written first: what follows is not looked at. */
+static bool is_parked(const struct relay *relay)
+{
+	return relay->filter && exchanges_is_holding(relay->filter, relay->way);
+}
+
 /* --- looked at --- */
 
 void relay_show(struct relay *relay, struct inspection *inspection, unsigned way)
@@ -124,8 +130,10 @@ static void show(const struct relay *relay, size_t begin, size_t end)
 
 static void show_end(struct relay *relay)
 {
-	if (!relay->inspection || relay->has_shown_end || (relay->is_held && relay->end > 0) ||
-	    !(relay->is_closed || relay->is_finished))
+	size_t n;
+
+	if (!relay->inspection || relay->has_shown_end || relay_held(relay, &n) ||
+	    is_parked(relay) || !(relay->is_closed || relay->is_finished))
 		return;
 	relay->has_shown_end = true;
 	inspect_finish(relay->inspection, relay->way);
@@ -149,7 +157,7 @@ static void filter(struct relay *relay, size_t n_held)
 	uint8_t *bytes = relay->buffer->bytes;
 
 	relay->limit = exchanges_read(relay->filter, relay->way, bytes, n_held, &relay->end);
-	if (!relay->is_closed && !relay->is_finished)
+	if ((!relay->is_closed && !relay->is_finished) || is_parked(relay))
 		return;
 	n_held = relay->end - relay->limit;
 	exchanges_finish(relay->filter, relay->way, n_held);
@@ -167,8 +175,12 @@ void relay_hold(struct relay *relay)
 
 const uint8_t *relay_held(const struct relay *relay, size_t *ret_n)
 {
+	if (!relay->is_held)
+		return NULL;
+	if (relay->limit == 0 && relay->filter)
+		return exchanges_held(relay->filter, relay->way, ret_n);
 	*ret_n = relay->end;
-	return relay->is_held && relay->end > 0 ? relay->buffer->bytes : NULL;
+	return relay->end > 0 ? relay->buffer->bytes : NULL;
 }
 
 void relay_release(struct relay *relay)
@@ -194,17 +206,32 @@ static void soil(struct relay *relay)
 		relay->dirty = relay->end;
 }
 
+/* All that may be written is: the rest to the front. How much that is. */
+static size_t keep_held(struct relay *relay)
+{
+	size_t n_held = relay->end - relay->limit;
+
+	memmove(relay->buffer->bytes, relay->buffer->bytes + relay->limit, n_held);
+	relay->begin = 0;
+	relay->end = n_held;
+	return n_held;
+}
+
+static void pass_filter(struct relay *relay, size_t n_held)
+{
+	filter(relay, n_held);
+	soil(relay);
+	show(relay, 0, relay->limit);
+}
+
 /*
  * Reads what is there, behind what is held, as far as the buffer reaches, and notes how it ended.
  */
 static void fill(struct relay *relay, struct session *from)
 {
 	size_t room = relay->filter ? RELAY_BUFFER - HTTP_ROOM : RELAY_BUFFER;
-	size_t n_held = relay->end - relay->limit;
+	size_t n_held = keep_held(relay);
 
-	memmove(relay->buffer->bytes, relay->buffer->bytes + relay->limit, n_held);
-	relay->begin = 0;
-	relay->end = n_held;
 	relay->io = SESSION_OK;
 	while (relay->io == SESSION_OK && room - relay->end >= SESSION_READ_ROOM) {
 		size_t n = 0;
@@ -222,11 +249,15 @@ static void fill(struct relay *relay, struct session *from)
 	if (relay->io == SESSION_TRUNCATED)
 		relay->is_finished = true;
 	relay->limit = relay->end;
-	if (relay->filter) {
-		filter(relay, n_held);
-		soil(relay);
-		show(relay, 0, relay->limit);
-	}
+	if (relay->filter)
+		pass_filter(relay, n_held);
+	show_end(relay);
+}
+
+/* What the filter held went out, and it looks at what came behind. */
+static void unpark(struct relay *relay)
+{
+	pass_filter(relay, keep_held(relay));
 	show_end(relay);
 }
 
@@ -271,7 +302,26 @@ static enum session_io carry_on(struct relay *relay, struct session *to, int to_
 {
 	enum session_io io = drain(relay, to);
 
-	return io == SESSION_OK ? finish(relay, to, to_fd) : io;
+	return io == SESSION_OK && !is_parked(relay) ? finish(relay, to, to_fd) : io;
+}
+
+/* Some of what the filter released; WAIT as long as it has not. */
+static enum session_io drain_released(struct relay *relay, struct session *to)
+{
+	size_t n = 0, n_written = 0;
+	const uint8_t *bytes = exchanges_released(relay->filter, relay->way, &n);
+	enum session_io io;
+
+	if (!bytes)
+		return SESSION_WAIT;
+	io = session_write(to, bytes, n < RELAY_BUFFER ? n : RELAY_BUFFER, &n_written);
+	if (io != SESSION_OK)
+		return io;
+	if (relay->inspection)
+		inspect_see(relay->inspection, relay->way, bytes, n_written);
+	relay->bytes += n_written;
+	exchanges_sent(relay->filter, relay->way, n_written);
+	return SESSION_OK;
 }
 
 int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *bytes, size_t n)
@@ -280,6 +330,7 @@ int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *byt
 		return -ENOMEM;
 	memcpy(relay->buffer->bytes, bytes, n);
 	relay->is_held = false;
+	relay->filter = NULL;
 	relay->begin = 0;
 	relay->limit = relay->end = n;
 	soil(relay);
@@ -290,34 +341,57 @@ int relay_end_with(struct relay *relay, struct relay_pool *pool, const void *byt
 	return 0;
 }
 
+/* The next bytes for `to`. WAIT: there are none yet, or it does not take them. */
+static enum session_io write_some(struct relay *relay, struct relay_pool *pool, struct session *to,
+				  int to_fd, bool *ret_was_parked)
+{
+	enum session_io io = carry_on(relay, to, to_fd);
+
+	*ret_was_parked = io == SESSION_OK && is_parked(relay);
+	if (*ret_was_parked)
+		io = drain_released(relay, to);
+	if (io == SESSION_WAIT && *ret_was_parked && relay->end == relay->limit)
+		buffer_return(relay, pool);
+	return io;
+}
+
 enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struct session *from,
 			     struct session *to, int to_fd, enum session_io *ret_io)
 {
 	for (unsigned i = 0; i < SHARE; i++) {
+		bool was_parked = false;
 		enum session_io io;
+		size_t n;
 
-		if (relay->is_held && relay->end > 0)
+		if (relay_held(relay, &n))
 			return RELAY_HELD;
-		io = carry_on(relay, to, to_fd);
+		io = write_some(relay, pool, to, to_fd, &was_parked);
 		if (io == SESSION_WAIT)
 			return RELAY_WAIT;
 		if (io != SESSION_OK) {
 			*ret_io = io;
 			return RELAY_WRITE_FAILED;
 		}
-		if (is_failure(relay->io)) {
+		if (is_parked(relay))
+			continue;
+		if (!was_parked && is_failure(relay->io)) {
 			*ret_io = relay->io;
 			return RELAY_READ_FAILED;
 		}
-		if (relay->is_finished) {
+		if (!was_parked && relay->is_finished) {
 			buffer_return(relay, pool);
 			return RELAY_ENDED;
 		}
 		if (!buffer_borrow(relay, pool))
 			return RELAY_NO_MEMORY;
-		fill(relay, from);
+		if (was_parked)
+			unpark(relay); /* what came meanwhile is read in the next round */
+		else
+			fill(relay, from);
 		if (relay->filter && exchanges_is_cut(relay->filter))
 			return RELAY_CUT;
+		if (was_parked || is_parked(relay))
+			continue;
 		if (relay->io == SESSION_WAIT && relay->limit == 0) {
 			if (relay->end == 0)
 				buffer_return(relay, pool);

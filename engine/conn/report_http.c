@@ -6,7 +6,7 @@
 #include "conn/describe.h"
 #include "conn/report.h"
 #include "conn/worker.h"
-#include "http/exchange.h"
+#include "http/http.h"
 
 static struct line *begin(struct conn *conn, uint64_t wall_us)
 {
@@ -41,6 +41,19 @@ static void describe_protocol(struct line *line, const struct exchange *exchange
 	line_object_end(line);
 }
 
+static void describe_scan(struct line *line, const char *key, const struct scan *scan)
+{
+	if (scan->verdict == SCAN_NONE)
+		return;
+	line_object(line, key);
+	line_text(line, "verdict", scan_verdict_text(scan->verdict));
+	line_number(line, "ms", scan->ms);
+	if (scan->found[0])
+		line_text(line, "found", scan->found);
+	set_flag(line, "blocked", scan->is_blocked);
+	line_object_end(line);
+}
+
 static void describe_exchange(struct line *line, const struct conn *conn,
 			      const struct exchange *exchange)
 {
@@ -60,6 +73,8 @@ static void describe_exchange(struct line *line, const struct conn *conn,
 	if (exchange->is_upgraded)
 		line_text(line, "upgrade", exchange->upgrade);
 	set_flag(line, "refused", exchange->is_refused);
+	describe_scan(line, "icap", &exchange->scans[HTTP_TO_CLIENT]);
+	describe_scan(line, "icap_request", &exchange->scans[HTTP_TO_SERVER]);
 	set_flag(line, "pushed", exchange->is_pushed);
 	set_flag(line, "incomplete", !is_whole && !exchange->is_refused && !exchange->is_upgraded);
 	set_flag(line, "other_host",

@@ -105,6 +105,7 @@ void worker_deinit(struct worker *worker)
 	forge_deinit(&worker->forge);
 	review_deinit(&worker->review);
 	revocation_deinit(&worker->revocation);
+	icap_deinit(&worker->icap);
 	issuers_deinit(&worker->issuers);
 	fetch_line_deinit(&worker->fetch);
 	pipe_pool_deinit(&worker->pipes);
@@ -296,6 +297,9 @@ static void dispatch(struct worker *worker, struct sock *sock)
 	case SOCK_FETCHER:
 		fetch_receive(worker);
 		break;
+	case SOCK_ICAP:
+		icap_run(worker, sock);
+		break;
 	case SOCK_WAKE:
 		if (read(sock->fd, &count, sizeof(count)) < 0)
 			break;
@@ -367,6 +371,7 @@ static void turn(struct worker *worker, struct epoll_event *events)
 	run_ready(worker);
 	run_expired(worker);
 	review_some(worker);
+	icap_turn(worker);
 	if (worker->is_short && (worker->dead || worker->loop.now >= worker->retry))
 		accept_again(worker);
 	free_dead(worker);

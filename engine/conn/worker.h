@@ -9,6 +9,7 @@
 #include "conn/engine.h"
 #include "conn/fetch.h"
 #include "conn/forge.h"
+#include "conn/icap.h"
 #include "conn/issuers.h"
 #include "conn/relay.h"
 #include "conn/review.h"
@@ -35,6 +36,7 @@ struct worker {
 	struct forge forge;
 	struct fetch_line fetch;
 	struct revocation revocation;
+	struct icap icap;
 	struct issuers issuers;
 	struct tls_thread *tls;
 	struct tls_listener listener; /* to its secrets */
@@ -60,7 +62,15 @@ struct worker {
 };
 
 /* What the sockets of a loop are for. */
-enum sock_kind { SOCK_LISTENER, SOCK_CLIENT, SOCK_SERVER, SOCK_CERTGEN, SOCK_FETCHER, SOCK_WAKE };
+enum sock_kind {
+	SOCK_LISTENER,
+	SOCK_CLIENT,
+	SOCK_SERVER,
+	SOCK_CERTGEN,
+	SOCK_FETCHER,
+	SOCK_ICAP,
+	SOCK_WAKE
+};
 
 /*
  * Prepares the worker with the number `index`; `listeners` (two descriptors or -1), `certgen`

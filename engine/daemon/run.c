@@ -166,6 +166,7 @@ static int prepare(struct running *run, struct config *config)
 
 static int start(struct running *run, const struct run *given)
 {
+	run->engine.n_workers = run->n_workers;
 	for (unsigned i = 0; i < run->n_workers; i++) {
 		int r = worker_init(&run->workers[i], &run->engine, i, given->listeners[i],
 				    given->certgen[i], run->fetchers[i]);

@@ -6,13 +6,20 @@
 
 #include "base/clock.h"
 
-#define ANOMALY_TEXT(name, word) word,
+#define WORD(name, word) word,
 
 const char *http_anomaly_text(enum http_anomaly anomaly)
 {
-	static const char *const words[] = { HTTP_ANOMALIES(ANOMALY_TEXT) };
+	static const char *const words[] = { HTTP_ANOMALIES(WORD) };
 
 	return words[anomaly];
+}
+
+const char *scan_verdict_text(enum scan_verdict verdict)
+{
+	static const char *const words[] = { SCAN_VERDICTS(WORD) };
+
+	return words[verdict];
 }
 
 struct exchange *exchange_new(uint64_t number)

@@ -37,6 +37,30 @@ enum http_anomaly { HTTP_ANOMALIES(HTTP_ANOMALY_ENUM) };
 
 const char *http_anomaly_text(enum http_anomaly anomaly);
 
+/* What was found out about a body: the log's words. */
+#define SCAN_VERDICTS(X)                                                                           \
+	X(SCAN_NONE, "")                                                                           \
+	X(SCAN_CLEAN, "clean")                                                                     \
+	X(SCAN_INFECTED, "infected")                                                               \
+	X(SCAN_REPLACED, "replaced")   /* the scanner would send something else */                 \
+	X(SCAN_FAILED, "failed")       /* it cannot be reached, or makes no sense */               \
+	X(SCAN_TIMEOUT, "timeout")     /* it did not answer in time */                             \
+	X(SCAN_TOO_LARGE, "too_large") /* it was not asked */                                      \
+	X(SCAN_NO_MEMORY, "no_memory") /* neither */
+
+#define SCAN_VERDICT_ENUM(name, word) name,
+enum scan_verdict { SCAN_VERDICTS(SCAN_VERDICT_ENUM) };
+#undef SCAN_VERDICT_ENUM
+
+const char *scan_verdict_text(enum scan_verdict verdict);
+
+struct scan {
+	enum scan_verdict verdict;
+	bool is_blocked;
+	uint32_t ms;
+	char found[96]; /* the scanner's name for it */
+};
+
 struct exchange {
 	struct exchange *next;
 	uint64_t number; /* of the connection's, from 0 */
@@ -61,6 +85,7 @@ struct exchange {
 	bool is_reset;    /* a stream of HTTP/2 that one end cut */
 	bool is_upgraded; /* what follows is not HTTP */
 	bool is_pushed;
+	struct scan scans[2]; /* of the bodies of request and response */
 };
 
 /* NULL: no memory. */

@@ -41,11 +41,11 @@ size_t http_read(struct http *http, unsigned way, uint8_t *bytes, size_t n_held,
 {
 	size_t n_free;
 
-	if (http->is_over)
+	if (http->is_over && !http->has_cut && !(http->one && http1_holds(http, way)))
 		return *n;
 	n_free = http->one ? http1_read(http, way, bytes, n_held, n)
 			   : http2_read(http, way, bytes, n_held, n);
-	return http->is_over ? *n : n_free;
+	return http->is_over && !http_is_holding(http, way) ? *n : n_free;
 }
 
 void http_finish(struct http *http, unsigned way, size_t n_held)
@@ -58,7 +58,34 @@ void http_finish(struct http *http, unsigned way, size_t n_held)
 
 bool http_is_settled(const struct http *http)
 {
+	if (http->has_cut)
+		return !http_is_holding(http, HTTP_TO_CLIENT);
 	return http->has_refused && !http->first && !http->answer;
+}
+
+bool http_is_holding(const struct http *http, unsigned way)
+{
+	return http->one && http1_is_holding(http, way);
+}
+
+const uint8_t *http_released(const struct http *http, unsigned way, size_t *ret_n)
+{
+	return http->one ? http1_released(http, way, ret_n) : NULL;
+}
+
+const uint8_t *http_held(const struct http *http, unsigned way, size_t *ret_n)
+{
+	return http->one ? http1_held(http, way, ret_n) : NULL;
+}
+
+void http_sent(struct http *http, unsigned way, size_t n)
+{
+	http1_sent(http, way, n);
+}
+
+void http_conclude(struct http *http, unsigned way, bool is_released, char *page)
+{
+	http1_conclude(http, way, is_released, page);
 }
 
 void http_drop_answer(struct http *http)

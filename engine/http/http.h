@@ -3,6 +3,7 @@
 #define POSTERN_HTTP_HTTP_H
 
 #include "http/exchange.h"
+#include "http/held.h"
 
 /*
  * The HTTP of one connection, read while it goes by: bytes of both ways in, exchanges out. No I/O,
@@ -14,6 +15,26 @@
  * caller's decision.
  */
 
+/* What becomes of a body that is held. */
+enum http_answer { HTTP_WAIT, HTTP_RELEASE, HTTP_REFUSE };
+
+/*
+ * Who has bodies judged (HTTP/1 alone): such a message is held whole, then it goes out as it came,
+ * or the client is answered in its place, and that is the end. A page is as that of judge().
+ */
+struct http_scanner {
+	/* Of this one, whose head is there, and which has a body. */
+	bool (*wants)(void *context, unsigned way, const struct exchange *exchange);
+	/* It is whole. HTTP_WAIT: http_conclude() will be called. */
+	enum http_answer (*scan)(void *context, unsigned way, struct exchange *exchange,
+				 const struct held *held, char **ret_page);
+	/* It cannot be held: SCAN_TOO_LARGE or SCAN_NO_MEMORY. Whether it is refused. */
+	bool (*refuses)(void *context, unsigned way, struct exchange *exchange,
+			enum scan_verdict why, char **ret_page);
+	size_t max; /* bytes of a body, with what chunks need */
+	struct held_budget *budget;
+};
+
 struct http_hooks {
 	void *context;
 	/*
@@ -24,6 +45,7 @@ struct http_hooks {
 	bool (*judge)(void *context, const struct exchange *exchange, char **ret_page);
 	/* It is over, or it will never be. */
 	void (*report)(void *context, const struct exchange *exchange);
+	const struct http_scanner *scanner; /* NULL: no body is held */
 };
 
 enum { HTTP_TO_SERVER, HTTP_TO_CLIENT };
@@ -47,7 +69,9 @@ struct http {
 	enum http_anomaly anomaly;
 	bool is_over; /* nothing is looked at any more: an anomaly, or another protocol follows */
 	bool has_refused;
-	uint8_t *answer; /* to what was refused, until it is put in; owned */
+	uint64_t n_held_bytes; /* that were held, in all */
+	bool has_cut;          /* a response was not let go: nothing follows it */
+	uint8_t *answer;       /* to what was refused, until it is put in; owned */
 	size_t n_answer;
 };
 
@@ -58,12 +82,25 @@ void http_free(struct http *http);
 
 /*
  * Reads on: bytes[0, n_held) were held back by the call before, what follows up to *n is new. What
- * is refused is taken out of them, and what the client is told instead is put in: *n may grow by
- * HTTP_ROOM. The result is how many of them may be sent on; the rest is to be held.
+ * is refused is taken out of them, as is what is held; what the client is told instead is put in:
+ * *n may grow by HTTP_ROOM. The result is how many of them may be sent on; the rest is to be held.
  */
 size_t http_read(struct http *http, unsigned way, uint8_t *bytes, size_t n_held, size_t *n);
 /* Nothing more comes this way, and `n_held` bytes are still held: half a head. */
 void http_finish(struct http *http, unsigned way, size_t n_held);
+
+/* --- bodies that are held --- */
+
+/* Whether something is: then nothing more may be read this way. */
+bool http_is_holding(const struct http *http, unsigned way);
+/* The bytes that are to be written before any that http_read() lets go later; NULL: none yet. */
+const uint8_t *http_released(const struct http *http, unsigned way, size_t *ret_n);
+/* So many of them were; when all are, http_read() reads on. */
+void http_sent(struct http *http, unsigned way, size_t n);
+/* All that is held by now, whether it may go or not. NULL: nothing. */
+const uint8_t *http_held(const struct http *http, unsigned way, size_t *ret_n);
+/* The body's verdict; the page is taken over. */
+void http_conclude(struct http *http, unsigned way, bool is_released, char *page);
 
 /* Something was refused, and was answered, and so is all that was asked before: it is the end. */
 bool http_is_settled(const struct http *http);
@@ -72,7 +109,7 @@ bool http_is_settled(const struct http *http);
 
 static inline bool http_is_judged(const struct http *http)
 {
-	return http->hooks.judge != NULL;
+	return http->hooks.judge || http->hooks.scanner;
 }
 
 void http_drop_answer(struct http *http);

@@ -12,31 +12,19 @@
  * and is not believed to have meant it without what was refused. The answer must come in the order
  * of the requests, so it waits until those before it have theirs, and it is the last one
  * ("Connection: close").
+ *
+ * A message whose body is to be judged leaves the buffer for a store of its own (held.c), with its
+ * head, so heads are held back this way, too. What follows it is not looked at before the store is
+ * empty again: the order of the bytes needs no other care (http1_held.c).
  */
 #include "http/http1.h"
 
 #include <errno.h>
-#include <llhttp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "http/head.h"
-
-struct side {
-	llhttp_t parser; /* of the message whose body is read */
-	bool is_in_body;
-	bool is_switching; /* the client asked for another protocol, and awaits the answer */
-	bool is_bodiless;  /* whatever its head says: a response to HEAD, 204, 304 */
-	bool is_whole;     /* llhttp says that the message ended */
-	uint64_t *n_body;  /* where its bytes are counted; NULL: of an interim response */
-	uint8_t *head;     /* a head of which parts have yet to come; owned */
-	size_t n_head, room;
-	size_t scanned;
-};
-
-struct http1 {
-	struct side sides[2];
-};
+#include "http/http1_side.h"
 
 /* --- llhttp --- */
 
@@ -49,11 +37,12 @@ static int on_headers_complete(llhttp_t *parser)
 
 static int on_body(llhttp_t *parser, const char *at, size_t n)
 {
-	const struct side *side = parser->data;
+	struct side *side = parser->data;
 
-	(void)at;
 	if (side->n_body)
 		*side->n_body += n;
+	if (side->held.state == HELD_GATHERING && side->held.is_chunked)
+		held_put(&side->held.chunks, at, n);
 	return 0;
 }
 
@@ -125,29 +114,21 @@ static void settle(struct http *http, struct exchange *exchange)
 		http_end(http, exchange);
 }
 
-/* --- requests --- */
-
-static void refuse(struct http *http, struct exchange *exchange, char *page)
+struct exchange *http1_current(struct http *http, unsigned way)
 {
-	static const char head[] = "HTTP/1.1 403 Forbidden\r\n"
-				   "Content-Type: text/html; charset=utf-8\r\n"
-				   "Content-Length: %zu\r\n"
-				   "Cache-Control: no-store\r\n"
-				   "Connection: close\r\n"
-				   "\r\n%s";
-	bool has_body = page && strcmp(exchange->method, "HEAD") != 0;
-	char *answer;
-	int n = asprintf(&answer, head, page ? strlen(page) : 0, has_body ? page : "");
-
-	free(page);
-	http->has_refused = true;
-	exchange->status = 403;
-	http_end(http, exchange);
-	if (n < 0)
-		return; /* the end alone is an answer, too */
-	http->answer = (uint8_t *)answer;
-	http->n_answer = (size_t)n;
+	return way == HTTP_TO_SERVER ? asked(http) : answered(http);
 }
+
+void http1_complete(struct http *http, unsigned way, struct exchange *exchange)
+{
+	if (way == HTTP_TO_SERVER)
+		exchange->is_request_over = true;
+	else
+		exchange->is_response_over = true;
+	settle(http, exchange);
+}
+
+/* --- requests --- */
 
 static void read_request(struct http *http, const uint8_t *head, size_t n)
 {
@@ -168,11 +149,13 @@ static void read_request(struct http *http, const uint8_t *head, size_t n)
 		return;
 	}
 	if (!http_judge(http, exchange, &page)) {
-		refuse(http, exchange, page);
+		http1_refuse(http, exchange, page);
 		return;
 	}
 	side->is_switching = exchange->upgrade[0] != '\0';
 	exchange->is_request_over = side->is_whole;
+	if (!side->is_whole)
+		http1_hold(http, HTTP_TO_SERVER, head, n);
 }
 
 /* --- responses --- */
@@ -200,7 +183,8 @@ static void read_response(struct http *http, const uint8_t *head, size_t n)
 	enum http_anomaly anomaly;
 	unsigned status = 0;
 
-	if (!exchange) {
+	/* Of a request that is held the server knows nothing. */
+	if (!exchange || (exchange == asked(http) && http1_is_kept_back(http))) {
 		http_fail(http, HTTP_UNSOLICITED);
 		return;
 	}
@@ -223,20 +207,22 @@ static void read_response(struct http *http, const uint8_t *head, size_t n)
 	if (status < 200)
 		return;
 	http->one->sides[HTTP_TO_SERVER].is_switching = false;
-	exchange->is_response_over = side->is_whole;
-	settle(http, exchange);
+	if (side->is_whole)
+		http1_complete(http, HTTP_TO_CLIENT, exchange);
+	else
+		http1_hold(http, HTTP_TO_CLIENT, head, n);
 }
 
 static void end_message(struct http *http, unsigned way)
 {
-	struct exchange *exchange = way == HTTP_TO_SERVER ? asked(http) : answered(http);
+	struct side *side = &http->one->sides[way];
+	struct exchange *exchange = http1_current(http, way);
 
-	http->one->sides[way].is_in_body = false;
-	if (way == HTTP_TO_SERVER)
-		exchange->is_request_over = true;
+	side->is_in_body = false;
+	if (side->held.state == HELD_GATHERING)
+		http1_scan(http, way, exchange);
 	else
-		exchange->is_response_over = true;
-	settle(http, exchange);
+		http1_complete(http, way, exchange);
 }
 
 /* --- heads --- */
@@ -314,6 +300,30 @@ static size_t take_head(struct http *http, unsigned way, const uint8_t *bytes, s
 
 /* --- reading --- */
 
+/* Into the store; how many. None: it cannot be held any longer, or there is no sense in it. */
+static size_t gather_body(struct http *http, unsigned way, const uint8_t *bytes, size_t n)
+{
+	struct side *side = &http->one->sides[way];
+	struct held *held = &side->held;
+	size_t n_read;
+
+	if (!held_reserve(held, n)) {
+		http1_give_up(http, way, SCAN_NO_MEMORY);
+		return 0;
+	}
+	if (!execute(side, bytes, n, &n_read)) {
+		http_fail(http, HTTP_BAD_FRAMING);
+		return 0;
+	}
+	held_put(&held->wire, bytes, n_read);
+	http->n_held_bytes += n_read;
+	if (held->wire.n - held->n_head > http->hooks.scanner->max)
+		http1_give_up(http, way, SCAN_TOO_LARGE);
+	if (side->is_whole && side->is_in_body)
+		end_message(http, way);
+	return n_read;
+}
+
 static size_t take_body(struct http *http, unsigned way, const uint8_t *bytes, size_t n)
 {
 	struct side *side = &http->one->sides[way];
@@ -331,7 +341,7 @@ static size_t take_body(struct http *http, unsigned way, const uint8_t *bytes, s
 /* Nothing of what follows this way is wanted. */
 static bool is_done(const struct http *http, unsigned way)
 {
-	return http->has_refused && (way == HTTP_TO_SERVER || !http->first);
+	return http->has_cut || (http->has_refused && (way == HTTP_TO_SERVER || !http->first));
 }
 
 /* Behind the last answer of the server, once; and nothing behind it. Where it ends. */
@@ -346,35 +356,86 @@ static size_t put_answer(struct http *http, uint8_t *bytes, size_t at)
 	return at;
 }
 
+/* What is looked at now: [0, free) may go, [free, at) is a head that is not whole yet. */
+struct place {
+	uint8_t *bytes;
+	size_t free, at, end;
+};
+
+/* Out of the buffer, from `free` on. */
+static void cut(struct place *place, size_t n)
+{
+	memmove(place->bytes + place->free, place->bytes + place->free + n,
+		place->end - place->free - n);
+	place->end -= n;
+	place->at = place->free;
+}
+
+static void read_some(struct http *http, unsigned way, struct place *place)
+{
+	struct side *side = &http->one->sides[way];
+	const uint8_t *bytes = place->bytes + place->at;
+	size_t n = place->end - place->at;
+	bool is_whole = false;
+
+	if (side->is_in_body && side->held.state == HELD_GATHERING) {
+		cut(place, gather_body(http, way, bytes, n));
+		return;
+	}
+	if (side->is_in_body) {
+		place->free = place->at += take_body(http, way, bytes, n);
+		return;
+	}
+	if (side->is_switching) {
+		http_fail(http, HTTP_TUNNEL);
+		return;
+	}
+	place->at += take_head(http, way, bytes, n, &is_whole);
+	if (!is_whole || http->has_refused)
+		return;
+	if (http1_holds(http, way) || http->has_cut)
+		cut(place, place->at - place->free);
+	else
+		place->free = place->at;
+}
+
+/* What remains of it; how much may go. */
+static size_t end_read(struct http *http, unsigned way, struct place *place)
+{
+	struct side *side = &http->one->sides[way];
+	bool is_held = http_is_judged(http) && (way == HTTP_TO_SERVER || http->hooks.scanner);
+
+	if (http->has_cut) {
+		place->end = place->free;
+	} else if (http1_is_holding(http, way)) {
+		side->n_unread = place->end - place->at;
+		return place->free;
+	} else if (http->is_over) {
+		return place->end;
+	} else if (way == HTTP_TO_CLIENT && http->has_refused && !http->first) {
+		place->end = put_answer(http, place->bytes, is_held ? place->free : place->at);
+		return place->end;
+	} else if (way == HTTP_TO_SERVER && http->has_refused) {
+		place->end = place->free;
+	}
+	return is_held ? place->free : place->end;
+}
+
 size_t http1_read(struct http *http, unsigned way, uint8_t *bytes, size_t n_held, size_t *n)
 {
 	struct side *side = &http->one->sides[way];
-	bool is_held = way == HTTP_TO_SERVER && http_is_judged(http);
-	size_t at = n_held, n_free = 0;
+	struct place place = { .bytes = bytes, .at = n_held - side->n_unread, .end = *n };
+	size_t n_free;
 
-	while (at < *n && !http->is_over && !is_done(http, way)) {
-		bool is_whole = false;
-
-		if (side->is_in_body) {
-			at += take_body(http, way, bytes + at, *n - at);
-			n_free = at;
-			continue;
-		}
-		if (side->is_switching) {
-			http_fail(http, HTTP_TUNNEL);
-			break;
-		}
-		at += take_head(http, way, bytes + at, *n - at, &is_whole);
-		if (is_whole && !http->has_refused)
-			n_free = at;
-	}
-	if (http->is_over)
-		return *n;
-	if (way == HTTP_TO_CLIENT && http->has_refused)
-		*n = put_answer(http, bytes, at);
-	else if (is_held && http->has_refused)
-		*n = n_free;
-	return is_held ? n_free : *n;
+	side->n_unread = 0;
+	while (place.at < place.end && !http->is_over && !is_done(http, way) &&
+	       !http1_is_holding(http, way))
+		read_some(http, way, &place);
+	if (http->is_over && side->held.state == HELD_GATHERING)
+		held_release(&side->held);
+	n_free = end_read(http, way, &place);
+	*n = place.end;
+	return n_free;
 }
 
 void http1_finish(struct http *http, unsigned way)
@@ -384,6 +445,9 @@ void http1_finish(struct http *http, unsigned way)
 	/* A response may end with the connection. */
 	if (side->is_in_body && llhttp_finish(&side->parser) == HPE_PAUSED && side->is_whole)
 		end_message(http, way);
+	/* Half a message is never judged, so it does not go on. */
+	if (side->held.state == HELD_GATHERING)
+		held_drop(&side->held);
 }
 
 int http1_new(struct http1 **ret_one)
@@ -400,7 +464,9 @@ void http1_free(struct http1 *one)
 {
 	if (!one)
 		return;
-	drop_head(&one->sides[HTTP_TO_SERVER]);
-	drop_head(&one->sides[HTTP_TO_CLIENT]);
+	for (unsigned way = HTTP_TO_SERVER; way <= HTTP_TO_CLIENT; way++) {
+		drop_head(&one->sides[way]);
+		held_drop(&one->sides[way].held);
+	}
 	free(one);
 }

@@ -315,6 +315,9 @@ static int check_together(struct loader *loader)
 	    (!*config->ca.untrusted_certificate || !*config->ca.untrusted_key))
 		return conflict(loader, "upstream.invalid", "upstream.invalid",
 				"mirror needs ca.untrusted_certificate and ca.untrusted_key");
+	if (!*config->icap.url && ruleset_has_scans(config->rules))
+		return conflict(loader, "icap.url", "icap.url",
+				"a rule wants bodies scanned, and there is no ICAP server");
 	return 0;
 }
 
@@ -386,6 +389,7 @@ static int loader_finish(struct loader *loader, int r, const char *file, struct 
 		addr_set_port(&config->listen.ipv6, (uint16_t)config->listen.port);
 	ruleset_set_default(config->rules, config->fallback);
 	ruleset_set_default_capture(config->rules, config->capture.is_default);
+	ruleset_set_default_scan(config->rules, *config->icap.url && config->icap.is_default);
 	*ret_config = config;
 	return 0;
 }

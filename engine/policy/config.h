@@ -130,6 +130,7 @@ struct config {
 	struct config_web web;
 	struct config_capture capture;
 	struct config_http http;
+	struct config_icap icap;
 	struct config_log log;
 };
 

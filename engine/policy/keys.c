@@ -45,6 +45,9 @@ static const struct value_kind queue_size = { .type = VALUE_SIZE, .min = 1, .max
 static const struct value_kind path_or_none = { .type = VALUE_PATH, .words = none_words };
 static const struct value_kind capture_ports = WORDS(capture_ports_words, ALL);
 static const struct value_kind local = { .type = VALUE_LOCAL };
+static const struct value_kind icap_url = { .type = VALUE_ICAP_URL };
+static const struct value_kind icap_connections = { .type = VALUE_NUMBER, .min = 1, .max = 256 };
+static const struct value_kind icap_size = { .type = VALUE_SIZE, .min = 1, .max = 4095 };
 static const struct value_kind store = { .type = VALUE_STORE };
 static const struct value_kind endpoint = { .type = VALUE_ENDPOINT };
 static const struct value_kind host = { .type = VALUE_HOST };

@@ -4,6 +4,7 @@
 
 #include "policy/config.h"
 #include "policy/keys_capture.h"
+#include "policy/keys_icap.h"
 #include "policy/keys_tls.h"
 #include "policy/value.h"
 
@@ -101,7 +102,7 @@
 	  "between events of statistics")                                                          \
 	X("log.level", log.level, level, "info", "least severe message on standard error")
 
-#define KEYS(X) KEYS_GENERAL(X) KEYS_CAPTURE(X) KEYS_TLS(X)
+#define KEYS(X) KEYS_GENERAL(X) KEYS_CAPTURE(X) KEYS_ICAP(X) KEYS_TLS(X)
 
 #define KEYS_ONE(name, member, kind, fallback, meaning) +1
 enum { KEYS_N = 0 KEYS(KEYS_ONE) };

@@ -6,11 +6,12 @@
 #include <stdint.h>
 
 #include "base/event.h"
+#include "policy/icap_url.h"
 #include "policy/issuing.h"
 #include "policy/rule.h"
 #include "policy/words.h"
 
-/* What the configuration says of those who look on: events, captures, HTTP, metrics. */
+/* What the configuration says of those who look on: events, captures, HTTP, ICAP, metrics. */
 
 struct config_web {
 	char listen[CONFIG_NAME_MAX * 2]; /* as endpoint_read() takes it, or "none" */
@@ -34,6 +35,18 @@ struct config_http {
 	bool events;
 	char page[CONFIG_PATH_MAX]; /* "": the built-in one */
 	enum action unreadable;     /* pass | block */
+};
+
+struct config_icap {
+	char url[ICAP_URL_MAX]; /* "": bodies are not judged */
+	bool is_default;        /* those of which no rule says it are */
+	bool requests;          /* and of these, not only of responses */
+	uint64_t timeout;       /* ms */
+	enum action on_failure; /* pass | block */
+	enum action oversized;  /* pass | block */
+	uint64_t max_body;
+	uint64_t max_memory;  /* for each worker */
+	unsigned connections; /* of each worker */
 };
 
 struct config_log {

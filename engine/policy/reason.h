@@ -93,6 +93,8 @@
 	X(END_BLOCKED_URL, "blocked_url", "a rule refused a request inside the session")           \
 	X(END_HTTP_UNREADABLE, "http_unreadable",                                                  \
 	  "HTTP that cannot be read, where a rule asks for its path")                              \
+	X(END_BLOCKED_BODY, "blocked_body", "the ICAP server did not let a body go")               \
+	X(END_UNSCANNED, "unscanned", "a body was to be judged by ICAP, and could not be")         \
 	X(END_CLIENT_TIMEOUT, "client_timeout", "the client did not answer in time")               \
 	X(END_SERVER_REFUSED, "server_refused", "the server refused the connection")               \
 	X(END_SERVER_UNREACHABLE, "server_unreachable", "no route to the server")                  \

@@ -21,12 +21,12 @@ struct prefix_list {
 	unsigned n;
 };
 
-/* What a rule says of captures. */
-enum rule_capture { RULE_CAPTURE_DEFAULT, RULE_CAPTURE_YES, RULE_CAPTURE_NO };
+/* What a rule says of something that is done with the connection. */
+enum wish { WISH_DEFAULT, WISH_YES, WISH_NO };
 
 struct rule {
 	enum action action;
-	enum rule_capture capture;
+	enum wish capture, scan;
 	const char *file;
 	unsigned line;
 	struct prefix_list server, client;
@@ -38,13 +38,14 @@ struct rule {
 
 struct ruleset {
 	enum action fallback;
-	bool is_captured; /* what no rule says it of */
+	bool is_captured, is_scanned; /* what no rule says it of */
 	struct rule *rules;
 	uint32_t n_rules;
 	struct hostset hosts;
 	uint32_t *hostless; /* numbers of the rules that ask for no name, ascending */
 	uint32_t n_hostless;
 	bool has_paths; /* some rule has */
+	bool has_scans; /* some rule wants them */
 	char **files;
 	unsigned n_files;
 };
@@ -132,6 +133,11 @@ static uint32_t first_rule(const struct question *question)
 	return first;
 }
 
+static bool is_wished(enum wish wish, bool fallback)
+{
+	return wish == WISH_DEFAULT ? fallback : wish == WISH_YES;
+}
+
 static struct verdict decide(const struct question *question)
 {
 	const struct ruleset *rules = question->rules;
@@ -140,15 +146,15 @@ static struct verdict decide(const struct question *question)
 
 	if (first == HOSTSET_NONE)
 		return (struct verdict){ .action = rules->fallback,
-					 .is_captured = rules->is_captured };
+					 .is_captured = rules->is_captured,
+					 .is_scanned = rules->is_scanned };
 	rule = &rules->rules[first];
 	return (struct verdict){
 		.action = question->path ? rule->action : action_before(rule),
 		.file = rule->file,
 		.line = rule->line,
-		.is_captured = rule->capture == RULE_CAPTURE_DEFAULT
-				       ? rules->is_captured
-				       : rule->capture == RULE_CAPTURE_YES,
+		.is_captured = is_wished(rule->capture, rules->is_captured),
+		.is_scanned = is_wished(rule->scan, rules->is_scanned),
 	};
 }
 
@@ -162,6 +168,11 @@ struct verdict ruleset_decide(const struct ruleset *rules, const struct subject 
 bool ruleset_has_paths(const struct ruleset *rules)
 {
 	return rules->has_paths;
+}
+
+bool ruleset_has_scans(const struct ruleset *rules)
+{
+	return rules->has_scans;
 }
 
 bool ruleset_has_paths_for(const struct ruleset *rules, const struct subject *subject)
@@ -254,6 +265,11 @@ void ruleset_set_default_capture(struct ruleset *rules, bool is_captured)
 	rules->is_captured = is_captured;
 }
 
+void ruleset_set_default_scan(struct ruleset *rules, bool is_scanned)
+{
+	rules->is_scanned = is_scanned;
+}
+
 const char *ruleset_file(struct ruleset *rules, const char *path)
 {
 	char **files;
@@ -333,7 +349,13 @@ int ruleset_add_port(struct ruleset *rules, uint16_t port)
 
 void ruleset_set_capture(struct ruleset *rules, bool is_captured)
 {
-	rules->rules[rules->n_rules - 1].capture = is_captured ? RULE_CAPTURE_YES : RULE_CAPTURE_NO;
+	rules->rules[rules->n_rules - 1].capture = is_captured ? WISH_YES : WISH_NO;
+}
+
+void ruleset_set_scan(struct ruleset *rules, bool is_scanned)
+{
+	rules->has_scans |= is_scanned;
+	rules->rules[rules->n_rules - 1].scan = is_scanned ? WISH_YES : WISH_NO;
 }
 
 int ruleset_add_path(struct ruleset *rules, const char *pattern)

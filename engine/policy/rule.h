@@ -34,6 +34,7 @@ struct verdict {
 	const char *file; /* of the rule, borrowed from the ruleset; NULL: the default decided */
 	unsigned line;
 	bool is_captured; /* its plaintext is to be recorded, should it be intercepted */
+	bool is_scanned;  /* its bodies are to be judged, likewise */
 };
 
 struct ruleset;
@@ -49,6 +50,8 @@ struct verdict ruleset_decide(const struct ruleset *rules, const struct subject 
 bool ruleset_has_paths(const struct ruleset *rules);
 /* Whether one that has is for this connection. */
 bool ruleset_has_paths_for(const struct ruleset *rules, const struct subject *subject);
+/* Whether any rule wants bodies judged. */
+bool ruleset_has_scans(const struct ruleset *rules);
 /* A request of an intercepted connection; the subject's host is the request's. */
 struct verdict ruleset_decide_request(const struct ruleset *rules, const struct subject *subject,
 				      const struct urlpath *path);
@@ -76,6 +79,8 @@ struct ruleset *ruleset_new(void); /* no rules, default intercept; NULL: no memo
 void ruleset_set_default(struct ruleset *rules, enum action action);
 /* Whether that is captured of which no rule says it. */
 void ruleset_set_default_capture(struct ruleset *rules, bool is_captured);
+/* Whether bodies are judged of which no rule says it. */
+void ruleset_set_default_scan(struct ruleset *rules, bool is_scanned);
 
 /* The ruleset's own copy of a file's name, which lives as long as it does; NULL: no memory. */
 const char *ruleset_file(struct ruleset *rules, const char *path);
@@ -92,6 +97,7 @@ int ruleset_add_server(struct ruleset *rules, const struct prefix *prefix);
 int ruleset_add_client(struct ruleset *rules, const struct prefix *prefix);
 int ruleset_add_port(struct ruleset *rules, uint16_t port);
 void ruleset_set_capture(struct ruleset *rules, bool is_captured);
+void ruleset_set_scan(struct ruleset *rules, bool is_scanned);
 /* A pattern that urlpath_pattern_problem() finds nothing wrong with. */
 int ruleset_add_path(struct ruleset *rules, const char *pattern);
 

@@ -15,7 +15,7 @@
 /*
  * A rule is `- ACTION: CONDITIONS`. The conditions are a mapping of the keys below, or in short the
  * value of `host` alone. Every value may be one item or a list of items. Beside them may stand what
- * is done with the connections, `capture`, which is no condition.
+ * is done with the connections, `capture` and `scan`, which are no conditions.
  */
 
 #define NO_CONDITION "a rule without a condition; what no rule matches is for the key default"
@@ -89,14 +89,24 @@ static int read_port(const struct item *item)
 	return ruleset_add_port(item->rules, (uint16_t)port);
 }
 
+static int read_wish(const struct item *item, void (*set)(struct ruleset *rules, bool is))
+{
+	bool is = strcmp(item->text, "true") == 0;
+
+	if (!is && strcmp(item->text, "false") != 0)
+		return item_mistake(item, "true or false");
+	set(item->rules, is);
+	return 0;
+}
+
 static int read_capture(const struct item *item)
 {
-	bool is_captured = strcmp(item->text, "true") == 0;
+	return read_wish(item, ruleset_set_capture);
+}
 
-	if (!is_captured && strcmp(item->text, "false") != 0)
-		return item_mistake(item, "true or false");
-	ruleset_set_capture(item->rules, is_captured);
-	return 0;
+static int read_scan(const struct item *item)
+{
+	return read_wish(item, ruleset_set_scan);
 }
 
 static int read_path(const struct item *item)
@@ -117,7 +127,7 @@ static const struct rule_key {
 	{ "host", true, true, read_host },      { "host_file", true, true, read_host_file },
 	{ "server", false, true, read_server }, { "client", false, true, read_client },
 	{ "port", false, true, read_port },     { "capture", false, false, read_capture },
-	{ "path", false, true, read_path },
+	{ "scan", false, false, read_scan },    { "path", false, true, read_path },
 };
 enum { N_RULE_KEYS = sizeof(rule_keys) / sizeof(rule_keys[0]) };
 
@@ -173,7 +183,7 @@ static int check_property(struct document *document, const struct document_pair 
 {
 	if (action != ACTION_INTERCEPT)
 		return mistake(document->ret_error, document->file, pair->line, NULL,
-			       "%s%s: only what is intercepted can be captured", prefix,
+			       "%s%s: it is about what is intercepted, and nothing else", prefix,
 			       pair->name);
 	if (pair->value->type != YAML_SCALAR_NODE)
 		return mistake(document->ret_error, document->file, pair->line, NULL,

@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "base/local.h"
 #include "policy/endpoint.h"
+#include "policy/icap_url.h"
 
 #define DURATION_MAX (365ULL * 24 * 60 * 60 * 1000) /* ms */
 
@@ -199,6 +200,13 @@ static bool read_endpoint(const char *text, char *ret_text, size_t size)
 	       read_text(text, ret_text, size);
 }
 
+static bool read_icap_url(const char *text, char *ret_text, size_t size)
+{
+	struct icap_url url;
+
+	return (!*text || icap_url_read(text, &url)) && read_text(text, ret_text, size);
+}
+
 bool value_read(const struct value_kind *kind, const char *text, const char *file, void *member,
 		size_t size)
 {
@@ -244,6 +252,8 @@ bool value_read(const struct value_kind *kind, const char *text, const char *fil
 		return read_store(text, file, member, size);
 	case VALUE_LOCAL:
 		return read_local(text, member, size);
+	case VALUE_ICAP_URL:
+		return read_icap_url(text, member, size);
 	case VALUE_PATH:
 		return read_path(kind, text, file, member, size);
 	}
@@ -323,6 +333,10 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 	case VALUE_STORE:
 		strcpy(expected, "none, a path, redis://HOST or redis+unix:///PATH");
 		break;
+	case VALUE_ICAP_URL:
+		strcpy(expected, "a URL with address and port, such as "
+				 "icap://127.0.0.1:1344/virus_scan");
+		break;
 	case VALUE_LOCAL:
 		strcpy(expected, "none, a loopback address with a port such as 127.0.0.1:57012, "
 				 "or unix:/PATH");
@@ -394,6 +408,7 @@ void value_write(const struct value_kind *kind, const void *member, char *text, 
 	case VALUE_ENDPOINT:
 	case VALUE_STORE:
 	case VALUE_LOCAL:
+	case VALUE_ICAP_URL:
 	case VALUE_PATH:
 		snprintf(text, size, "%s", (const char *)member);
 		break;

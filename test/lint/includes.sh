@@ -39,7 +39,7 @@ libraries=(
 	'hiredis/.*'         'engine/learn/store_redis\.c'
 	'libpsl\.h'          'engine/learn/generalise\.c|engine/tls/trust\.c'
 	'linux/netlink\.h|linux/netfilter/.*|libmnl/.*|libnetfilter_queue/.*' 'engine/net/(netlink|queue|sets_ipset|sets_nft)\.c'
-	'llhttp\.h'          'engine/http/http1\.c'
+	'llhttp\.h'          'engine/http/(http1|http1_held)\.c|engine/http/http1_side\.h'
 	'nghttp2/.*'         'engine/http/block\.c'
 	'pcap.*'             'engine/tap/(capture|packets)\.c'
 )
