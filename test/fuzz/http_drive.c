@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define REFUSED "/no"
+enum { IS_JUDGED = 1, IS_SCANNED = 2 };
 
 /* All that went one way, with what is held behind it. */
 struct stream {
@@ -21,6 +22,8 @@ struct run {
 	char *log;
 	size_t n_log;
 	FILE *logged;
+	struct http_scanner scanner; /* if bodies are held */
+	struct held_budget budget;
 };
 
 static bool judge(void *context, const struct exchange *exchange, char **ret_page)
@@ -46,27 +49,107 @@ static void report(void *context, const struct exchange *exchange)
 		exchange->is_upgraded);
 }
 
-static void feed(struct run *run, unsigned way, const uint8_t *bytes, size_t n)
+/* --- bodies: one that begins with REFUSED_BODY is not let go, of some the verdict is late --- */
+
+enum { REFUSED_BODY = 'N', LATE_BODY = 'W', BODY_MAX = 200, BODIES_MAX = 1 << 18 };
+
+static bool wants(void *context, unsigned way, const struct exchange *exchange)
+{
+	(void)context;
+	(void)way;
+	return exchange->target[strlen(exchange->target) - 1] != '-';
+}
+
+static enum http_answer scan(void *context, unsigned way, struct exchange *exchange,
+			     const struct held *held, char **ret_page)
+{
+	size_t n;
+	const uint8_t *body = held_body(held, &n);
+	uint64_t n_seen =
+		way == HTTP_TO_SERVER ? exchange->request_bytes : exchange->response_bytes;
+
+	(void)context;
+	assert(n == n_seen && held->wire.n <= held->wire.room);
+	if (n == 0 || (body[0] != REFUSED_BODY && body[0] != LATE_BODY))
+		return HTTP_RELEASE;
+	if (body[0] == LATE_BODY)
+		return HTTP_WAIT;
+	*ret_page = strdup("refused");
+	return HTTP_REFUSE;
+}
+
+static bool refuses(void *context, unsigned way, struct exchange *exchange, enum scan_verdict why,
+		    char **ret_page)
+{
+	(void)context;
+	(void)way;
+	(void)exchange;
+	(void)ret_page;
+	assert(why == SCAN_TOO_LARGE);
+	return false;
+}
+
+/* --- the relay's part --- */
+
+static void make_room(struct stream *stream, size_t n)
+{
+	if (stream->n + n + HTTP_ROOM <= stream->room)
+		return;
+	stream->room = 2 * (stream->n + n + HTTP_ROOM);
+	stream->bytes = realloc(stream->bytes, stream->room);
+	assert(stream->bytes);
+}
+
+static void read_on(struct run *run, unsigned way, size_t n_held, size_t n)
 {
 	struct stream *stream = &run->streams[way];
-	size_t n_held = stream->n - stream->n_free, total = n_held + n, n_free;
-	bool is_judged = run->http->hooks.judge;
+	size_t total = n_held + n, n_free;
+	bool is_judged = run->http->hooks.judge || run->http->hooks.scanner;
 
-	if (stream->n + n + HTTP_ROOM > stream->room) {
-		stream->room = 2 * (stream->n + n + HTTP_ROOM);
-		stream->bytes = realloc(stream->bytes, stream->room);
-		assert(stream->bytes);
-	}
-	if (n > 0)
-		memcpy(stream->bytes + stream->n, bytes, n);
+	make_room(stream, 0);
 	n_free = http_read(run->http, way, stream->bytes + stream->n_free, n_held, &total);
 	assert(n_free <= total && total <= n_held + n + HTTP_ROOM);
-	assert(total - n_free <= HTTP_HEAD_MAX + 9);
+	assert(total - n_free <= HTTP_HEAD_MAX + 9 || http_is_holding(run->http, way));
 	assert(is_judged || (n_free == n && n_held == 0));
-	assert(way == HTTP_TO_SERVER || n_free == total);
+	assert(way == HTTP_TO_SERVER || n_free == total || run->http->hooks.scanner);
 	assert(run->http->n_exchanges <= HTTP_EXCHANGES_MAX);
 	stream->n = stream->n_free + total;
 	stream->n_free += n_free;
+}
+
+/* What is held goes out, and then what came behind it is read. */
+static void release(struct run *run, unsigned way)
+{
+	struct stream *stream = &run->streams[way];
+	size_t n;
+	const uint8_t *bytes = http_released(run->http, way, &n);
+
+	if (!bytes) {
+		http_conclude(run->http, way, true, NULL);
+		bytes = http_released(run->http, way, &n);
+	}
+	assert(bytes && n > 0);
+	make_room(stream, n);
+	memmove(stream->bytes + stream->n_free + n, stream->bytes + stream->n_free,
+		stream->n - stream->n_free);
+	memcpy(stream->bytes + stream->n_free, bytes, n);
+	stream->n_free += n;
+	stream->n += n;
+	http_sent(run->http, way, n);
+	read_on(run, way, stream->n - stream->n_free, 0);
+}
+
+static void feed(struct run *run, unsigned way, const uint8_t *bytes, size_t n)
+{
+	struct stream *stream = &run->streams[way];
+
+	make_room(stream, n);
+	if (n > 0)
+		memcpy(stream->bytes + stream->n, bytes, n);
+	read_on(run, way, stream->n - stream->n_free, n);
+	while (http_is_holding(run->http, way))
+		release(run, way);
+	assert(run->budget.used <= BODIES_MAX + HTTP_ROOM);
 }
 
 static void run_pieces(struct run *run, struct reader r, size_t most)
@@ -88,16 +171,27 @@ static void run_pieces(struct run *run, struct reader r, size_t most)
 			done += piece;
 		}
 	}
-	for (unsigned way = HTTP_TO_SERVER; way <= HTTP_TO_CLIENT; way++)
+	for (unsigned way = HTTP_TO_SERVER; way <= HTTP_TO_CLIENT; way++) {
 		http_finish(run->http, way, run->streams[way].n - run->streams[way].n_free);
+		while (http_is_holding(run->http, way))
+			release(run, way);
+	}
 }
 
-static void begin(struct run *run, enum http_version version, bool is_judged)
+static void begin(struct run *run, enum http_version version, unsigned flags)
 {
 	struct http_hooks hooks = { .context = run, .report = report };
 
-	if (is_judged)
+	run->budget.limit = BODIES_MAX;
+	run->scanner = (struct http_scanner){ .wants = wants,
+					      .scan = scan,
+					      .refuses = refuses,
+					      .max = BODY_MAX,
+					      .budget = &run->budget };
+	if (flags & IS_JUDGED)
 		hooks.judge = judge;
+	if (flags & IS_SCANNED && version == HTTP_1)
+		hooks.scanner = &run->scanner;
 	run->logged = open_memstream(&run->log, &run->n_log);
 	assert(run->logged && http_new(version, &hooks, &run->http) == 0);
 }
@@ -106,6 +200,7 @@ static void end(struct run *run)
 {
 	fprintf(run->logged, "%s\n", http_anomaly_text(run->http->anomaly));
 	http_free(run->http);
+	assert(run->budget.used == 0);
 	fclose(run->logged);
 }
 
@@ -118,13 +213,13 @@ static void check_same(const struct stream *a, const struct stream *b)
 int http_drive(enum http_version version, const uint8_t *bytes, size_t n)
 {
 	struct reader r = reader_of(bytes, n);
-	bool is_judged = reader_u8(&r) & 1;
+	unsigned flags = reader_u8(&r);
 	struct run whole = { 0 }, single = { 0 };
 
 	if (n > 1 << 17)
 		return 0;
-	begin(&whole, version, is_judged);
-	begin(&single, version, is_judged);
+	begin(&whole, version, flags);
+	begin(&single, version, flags);
 	run_pieces(&whole, r, SIZE_MAX);
 	run_pieces(&single, r, 1);
 	end(&whole);

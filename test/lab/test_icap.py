@@ -154,10 +154,10 @@ class Scanned(Icap):
 
     def test_memory(self):
         """More than icap.max_memory: as configured."""
-        with self.configured({"icap": {"max_memory": 1}}):
+        with self.configured({"icap": {"max_memory": "1M"}}):
             self.assert_blocked(self.get("bulk"), "no_memory", "unscanned")
             self.download("clean")
-        with self.configured({"icap": {"max_memory": 1, "on_failure": "pass"}}):
+        with self.configured({"icap": {"max_memory": "1M", "on_failure": "pass"}}):
             reply, _ = self.download("bulk")
             self.assertEqual(self.engine.exchange(reply.port)["http"]["icap"]["verdict"], "no_memory")
 
