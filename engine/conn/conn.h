@@ -82,7 +82,6 @@ struct conn {
 	enum learn_class known_class;
 	uint8_t known_key[LEARN_DIGEST];
 	bool is_own;              /* the engine's own: there is no client, only the probe */
-	bool is_scanned;          /* its bodies are judged, as HTTP/1 */
 	bool is_http1;            /* the server is to speak that, if the client does */
 	bool is_resuming;         /* offered to the server, and not declined */
 	bool has_tried_to_resume; /* in vain: not again */

@@ -199,44 +199,62 @@ static bool is_http(const struct conn *conn, enum http_version *ret_version)
 	return strcmp(facts.alpn, "h2") == 0;
 }
 
-enum exchanges_begun exchanges_begin(struct conn *conn)
+/* What cannot be read could be what is to be refused, or judged. */
+static bool must_be_read(const struct conn *conn)
 {
 	const struct config *config = config_of(conn);
-	bool is_judged = ruleset_has_paths(config->rules);
-	struct http_hooks hooks = { .report = report };
 	struct subject subject = subject_of(conn, NULL);
-	struct exchanges *exchanges;
-	enum http_version version;
-	bool is_strict, is_readable;
 
-	if (!is_judged && !config->http.events && !conn->is_scanned)
-		return EXCHANGES_BEGUN;
-	is_strict = (config->http.unreadable == ACTION_BLOCK &&
-		     ruleset_has_paths_for(config->rules, &subject)) ||
-		    (conn->is_scanned && config->icap.on_failure == ACTION_BLOCK);
-	is_readable = is_http(conn, &version);
-	if (!is_readable || (version == HTTP_2 && conn->is_scanned && is_strict))
-		return is_strict ? EXCHANGES_UNREADABLE : EXCHANGES_BEGUN;
-	exchanges = calloc(1, sizeof(*exchanges));
+	return (config->http.unreadable == ACTION_BLOCK &&
+		ruleset_has_paths_for(config->rules, &subject)) ||
+	       (conn->verdict.is_scanned && config->icap.on_failure == ACTION_BLOCK);
+}
+
+/* False: no memory. */
+static bool begin(struct conn *conn, enum http_version version, bool is_strict)
+{
+	struct exchanges *exchanges = calloc(1, sizeof(*exchanges));
+	struct http_hooks hooks = { .context = exchanges, .report = report };
+
 	if (!exchanges)
-		return is_judged ? EXCHANGES_NO_MEMORY : EXCHANGES_BEGUN;
+		return false;
 	exchanges->conn = conn;
 	exchanges->version = version;
 	exchanges->is_strict = is_strict;
-	hooks.context = exchanges;
-	if (is_judged)
+	if (ruleset_has_paths(config_of(conn)->rules))
 		hooks.judge = judge;
-	if (conn->is_scanned && version == HTTP_1) {
+	if (conn->verdict.is_scanned && version == HTTP_1) {
 		prepare_scanner(exchanges);
 		hooks.scanner = &exchanges->scanner;
 	}
 	if (http_new(version, &hooks, &exchanges->http) < 0) {
 		free(exchanges);
-		return is_judged ? EXCHANGES_NO_MEMORY : EXCHANGES_BEGUN;
+		return false;
 	}
 	conn->exchanges = exchanges;
 	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++)
 		relay_filter(&conn->relay[way], exchanges, way);
+	return true;
+}
+
+enum exchanges_begun exchanges_begin(struct conn *conn)
+{
+	const struct config *config = config_of(conn);
+	bool is_judged = ruleset_has_paths(config->rules) || conn->verdict.is_scanned;
+	enum http_version version;
+	bool is_strict;
+
+	if (!is_judged && !config->http.events)
+		return EXCHANGES_BEGUN;
+	is_strict = must_be_read(conn);
+	if (!is_http(conn, &version))
+		return is_strict ? EXCHANGES_UNREADABLE : EXCHANGES_BEGUN;
+	/* The client offered nothing else. */
+	if (version == HTTP_2 && conn->verdict.is_scanned &&
+	    config->icap.on_failure == ACTION_BLOCK)
+		return EXCHANGES_UNREADABLE;
+	if (!begin(conn, version, is_strict) && is_judged)
+		return EXCHANGES_NO_MEMORY;
 	return EXCHANGES_BEGUN;
 }
 

@@ -10,8 +10,9 @@
 
 /*
  * The HTTP of an intercepted connection (http/http.h): what was asked and answered becomes events,
- * what a rule with a path forbids is refused, and bodies wait for the ICAP server's verdict. conn->exchanges is NULL when neither is wanted,
- * or when it is no HTTP: then all of this costs one comparison a read.
+ * what a rule with a path forbids is refused, and bodies wait for the ICAP server's verdict.
+ * conn->exchanges is NULL when none of that is wanted, or when it is no HTTP: then all of this
+ * costs one comparison a read.
  */
 struct conn;
 struct exchanges;

@@ -70,7 +70,7 @@ static enum conn_state judge_hello(struct conn *c)
 	enum reason reason;
 
 	c->verdict = ruleset_decide(config->rules, &subject);
-	c->is_scanned = c->verdict.is_scanned && config->icap.url[0];
+	c->verdict.is_scanned &= config->icap.url[0] != '\0';
 	reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
 	if (c->verdict.action == ACTION_PASS)
 		return fate_pass(c, FATE_PASS, reason);

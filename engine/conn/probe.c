@@ -235,7 +235,7 @@ static bool begin(struct conn *c)
 	if (upstream_new(&c->server, c->worker->tls, c->hello, &c->settings->limits, &c->upstream) <
 	    0)
 		return false;
-	if (c->is_http1 || c->is_scanned)
+	if (c->is_http1 || c->verdict.is_scanned)
 		(void)upstream_offer_http1(c->upstream);
 	if (learning_action(c, LEARN_LATE) != ACTION_INTERCEPT)
 		upstream_hear_late(c->upstream);

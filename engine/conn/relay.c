@@ -254,13 +254,6 @@ static void fill(struct relay *relay, struct session *from)
 	show_end(relay);
 }
 
-/* What the filter held went out, and it looks at what came behind. */
-static void unpark(struct relay *relay)
-{
-	pass_filter(relay, keep_held(relay));
-	show_end(relay);
-}
-
 static enum session_io drain(struct relay *relay, struct session *to)
 {
 	enum session_io flushed = session_flush(to);
@@ -355,10 +348,46 @@ static enum session_io write_some(struct relay *relay, struct relay_pool *pool, 
 	return io;
 }
 
+/* All that was read is written: more. AGAIN: something may be there to be written, or read. */
+static enum relay_result read_some(struct relay *relay, struct relay_pool *pool,
+				   struct session *from, enum session_io *ret_io)
+{
+	if (is_failure(relay->io)) {
+		*ret_io = relay->io;
+		return RELAY_READ_FAILED;
+	}
+	if (relay->is_finished) {
+		buffer_return(relay, pool);
+		return RELAY_ENDED;
+	}
+	if (!buffer_borrow(relay, pool))
+		return RELAY_NO_MEMORY;
+	fill(relay, from);
+	if (relay->filter && exchanges_is_cut(relay->filter))
+		return RELAY_CUT;
+	if (relay->io != SESSION_WAIT || relay->limit > 0 || is_parked(relay))
+		return RELAY_AGAIN;
+	if (relay->end == 0)
+		buffer_return(relay, pool);
+	return RELAY_WAIT;
+}
+
+/* What the filter held went out: it looks at what came behind it, which nobody has read yet. */
+static enum relay_result unpark(struct relay *relay, struct relay_pool *pool)
+{
+	if (!buffer_borrow(relay, pool))
+		return RELAY_NO_MEMORY;
+	pass_filter(relay, keep_held(relay));
+	show_end(relay);
+	return exchanges_is_cut(relay->filter) ? RELAY_CUT : RELAY_AGAIN;
+}
+
 enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struct session *from,
 			     struct session *to, int to_fd, enum session_io *ret_io)
 {
-	for (unsigned i = 0; i < SHARE; i++) {
+	enum relay_result result = RELAY_AGAIN;
+
+	for (unsigned i = 0; i < SHARE && result == RELAY_AGAIN; i++) {
 		bool was_parked = false;
 		enum session_io io;
 		size_t n;
@@ -374,29 +403,7 @@ enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struc
 		}
 		if (is_parked(relay))
 			continue;
-		if (!was_parked && is_failure(relay->io)) {
-			*ret_io = relay->io;
-			return RELAY_READ_FAILED;
-		}
-		if (!was_parked && relay->is_finished) {
-			buffer_return(relay, pool);
-			return RELAY_ENDED;
-		}
-		if (!buffer_borrow(relay, pool))
-			return RELAY_NO_MEMORY;
-		if (was_parked)
-			unpark(relay); /* what came meanwhile is read in the next round */
-		else
-			fill(relay, from);
-		if (relay->filter && exchanges_is_cut(relay->filter))
-			return RELAY_CUT;
-		if (was_parked || is_parked(relay))
-			continue;
-		if (relay->io == SESSION_WAIT && relay->limit == 0) {
-			if (relay->end == 0)
-				buffer_return(relay, pool);
-			return RELAY_WAIT;
-		}
+		result = was_parked ? unpark(relay, pool) : read_some(relay, pool, from, ret_io);
 	}
-	return RELAY_AGAIN;
+	return result;
 }

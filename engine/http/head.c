@@ -103,6 +103,8 @@ static bool is_first_line(const uint8_t *bytes, size_t n, bool is_request)
 	uint8_t minor;
 	unsigned status;
 
+	if (!may_be_first_line(bytes, n, is_request))
+		return false; /* in one piece as in many */
 	return is_request ? read_request_line(line, &request)
 			  : read_status_line(line, &minor, &status);
 }

@@ -4,7 +4,7 @@
 
 #include "base/addr.h"
 
-/* "icap://192.0.2.1:1344/service", where an ICAP server is. Names are not looked up, and the port is said. */
+/* "icap://192.0.2.1:1344/service", where an ICAP server is. No names: nobody would look them up. */
 
 enum { ICAP_URL_MAX = 192 };
 

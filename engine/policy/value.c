@@ -279,11 +279,20 @@ static void join_words(const struct value_kind *kind, char expected[VALUE_EXPECT
 	}
 }
 
-void value_expected(const struct value_kind *kind, const char *text, size_t size,
-		    char expected[VALUE_EXPECTED_MAX])
+static void expect_duration(const struct value_kind *kind, const char *text,
+			    char expected[VALUE_EXPECTED_MAX])
 {
 	uint64_t ms;
 
+	snprintf(expected, VALUE_EXPECTED_MAX, "%s%s",
+		 text && read_duration(text, &ms) ? "a duration from 1ms to 365d"
+						  : "a duration such as 5s",
+		 kind->words ? " or none" : "");
+}
+
+void value_expected(const struct value_kind *kind, const char *text, size_t size,
+		    char expected[VALUE_EXPECTED_MAX])
+{
 	switch (kind->type) {
 	case VALUE_BOOL:
 		strcpy(expected, "true or false");
@@ -300,10 +309,7 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 		strcpy(expected, "a mark from 1 to 0xffffffff such as 0x80");
 		break;
 	case VALUE_DURATION:
-		snprintf(expected, VALUE_EXPECTED_MAX, "%s%s",
-			 text && read_duration(text, &ms) ? "a duration from 1ms to 365d"
-							  : "a duration such as 5s",
-			 kind->words ? " or none" : "");
+		expect_duration(kind, text, expected);
 		break;
 	case VALUE_ADDRESS:
 		snprintf(expected, VALUE_EXPECTED_MAX, "an IPv%d address or none",
@@ -334,8 +340,7 @@ void value_expected(const struct value_kind *kind, const char *text, size_t size
 		strcpy(expected, "none, a path, redis://HOST or redis+unix:///PATH");
 		break;
 	case VALUE_ICAP_URL:
-		strcpy(expected, "a URL with address and port, such as "
-				 "icap://127.0.0.1:1344/virus_scan");
+		strcpy(expected, "icap://ADDRESS:PORT/SERVICE");
 		break;
 	case VALUE_LOCAL:
 		strcpy(expected, "none, a loopback address with a port such as 127.0.0.1:57012, "
