@@ -391,7 +391,7 @@ static void read_some(struct http *http, unsigned way, struct place *place)
 		return;
 	}
 	place->at += take_head(http, way, bytes, n, &is_whole);
-	if (!is_whole || http->has_refused)
+	if (!is_whole || (way == HTTP_TO_SERVER && http->has_refused))
 		return;
 	if (http1_holds(http, way) || http->has_cut)
 		cut(place, place->at - place->free);

@@ -183,7 +183,7 @@ static int check_property(struct document *document, const struct document_pair 
 {
 	if (action != ACTION_INTERCEPT)
 		return mistake(document->ret_error, document->file, pair->line, NULL,
-			       "%s%s: it is about what is intercepted, and nothing else", prefix,
+			       "%s%s: only a rule that intercepts may say this", prefix,
 			       pair->name);
 	if (pair->value->type != YAML_SCALAR_NODE)
 		return mistake(document->ret_error, document->file, pair->line, NULL,

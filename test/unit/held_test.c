@@ -246,6 +246,22 @@ static void test_refused_request(void **state)
 	}
 }
 
+/* What is owed before a refused request is held, too, and the answer comes behind it. */
+static void test_held_before_refused(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct play *play = begin(HTTP_REFUSE);
+
+		feed(play, HTTP_TO_SERVER, GET("/1") GET("/2") POST(3) "abc", pieces[i]);
+		play->answer = HTTP_RELEASE;
+		feed(play, HTTP_TO_CLIENT, OK(3) "abc" OK(3) "def", pieces[i]);
+		read_on(play, HTTP_TO_CLIENT, 0);
+		check_page(play, OK(3) "abc" OK(3) "def");
+		end(play);
+	}
+}
+
 /* The answer to a request that the server cannot know. */
 static void test_unasked(void **state)
 {
@@ -355,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_refused_response),
 		cmocka_unit_test(test_refused_request),
+		cmocka_unit_test(test_held_before_refused),
 		cmocka_unit_test(test_unasked),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_no_memory),

@@ -113,6 +113,39 @@ static void test_captures(void **state)
 	config_free(config);
 }
 
+static bool is_scanned(const struct config *config, const char *host)
+{
+	return decide(config, host, "192.0.2.1", 443, "10.0.0.1").is_scanned;
+}
+
+static void test_scans(void **state)
+{
+	static const char url[] = "icap: {url: \"icap://127.0.0.1:1344/x\"%s}\n"
+				  "rules:\n"
+				  "  - intercept: {host: a.test, scan: true, capture: true}\n"
+				  "  - intercept: {host: b.test, scan: false}\n";
+	struct config *config;
+	char text[300];
+
+	(void)state;
+	snprintf(text, sizeof(text), url, "");
+	config = load(text);
+	assert_true(is_scanned(config, "a.test"));
+	assert_false(is_scanned(config, "b.test"));
+	assert_true(is_scanned(config, "c.test"));
+	config_free(config);
+	snprintf(text, sizeof(text), url, ", default: false");
+	config = load(text);
+	assert_true(is_scanned(config, "a.test"));
+	assert_true(is_captured(config, "a.test", "10.0.0.1"));
+	assert_false(is_scanned(config, "c.test"));
+	config_free(config);
+	config = load("rules:\n  - intercept: {host: a.test, scan: false}\n");
+	assert_false(is_scanned(config, "a.test"));
+	assert_false(is_scanned(config, "c.test"));
+	config_free(config);
+}
+
 static void test_conditions_are_anded(void **state)
 {
 	struct config *config = load("rules:\n"
@@ -276,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_first_match_decides),
 		cmocka_unit_test(test_captures),
+		cmocka_unit_test(test_scans),
 		cmocka_unit_test(test_conditions_are_anded),
 		cmocka_unit_test(test_conditions_fall_through),
 		cmocka_unit_test(test_foresight),
