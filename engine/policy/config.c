@@ -295,6 +295,17 @@ static int conflict(struct loader *loader, const char *name, const char *other, 
 	return mistake(loader->ret_error, place->file, place->line, key->name, "%s", what);
 }
 
+static int check_scans(struct loader *loader)
+{
+	unsigned line = 0;
+	const char *file = ruleset_first_scan(loader->config->rules, &line);
+
+	if (!file || *loader->config->icap.url)
+		return 0;
+	return mistake(loader->ret_error, file, line, "rules.intercept.scan",
+		       "there is no ICAP server (icap.url)");
+}
+
 static int check_together(struct loader *loader)
 {
 	const struct config *config = loader->config;
@@ -315,10 +326,7 @@ static int check_together(struct loader *loader)
 	    (!*config->ca.untrusted_certificate || !*config->ca.untrusted_key))
 		return conflict(loader, "upstream.invalid", "upstream.invalid",
 				"mirror needs ca.untrusted_certificate and ca.untrusted_key");
-	if (!*config->icap.url && ruleset_has_scans(config->rules))
-		return conflict(loader, "icap.url", "icap.url",
-				"a rule wants bodies scanned, and there is no ICAP server");
-	return 0;
+	return check_scans(loader);
 }
 
 static int read_authorities(struct loader *loader)

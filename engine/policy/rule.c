@@ -45,7 +45,6 @@ struct ruleset {
 	uint32_t *hostless; /* numbers of the rules that ask for no name, ascending */
 	uint32_t n_hostless;
 	bool has_paths; /* some rule has */
-	bool has_scans; /* some rule wants them */
 	char **files;
 	unsigned n_files;
 };
@@ -170,9 +169,15 @@ bool ruleset_has_paths(const struct ruleset *rules)
 	return rules->has_paths;
 }
 
-bool ruleset_has_scans(const struct ruleset *rules)
+const char *ruleset_first_scan(const struct ruleset *rules, unsigned *ret_line)
 {
-	return rules->has_scans;
+	for (uint32_t i = 0; i < rules->n_rules; i++) {
+		if (rules->rules[i].scan != WISH_YES)
+			continue;
+		*ret_line = rules->rules[i].line;
+		return rules->rules[i].file;
+	}
+	return NULL;
 }
 
 bool ruleset_has_paths_for(const struct ruleset *rules, const struct subject *subject)
@@ -354,7 +359,6 @@ void ruleset_set_capture(struct ruleset *rules, bool is_captured)
 
 void ruleset_set_scan(struct ruleset *rules, bool is_scanned)
 {
-	rules->has_scans |= is_scanned;
 	rules->rules[rules->n_rules - 1].scan = is_scanned ? WISH_YES : WISH_NO;
 }
 

@@ -50,8 +50,8 @@ struct verdict ruleset_decide(const struct ruleset *rules, const struct subject 
 bool ruleset_has_paths(const struct ruleset *rules);
 /* Whether one that has is for this connection. */
 bool ruleset_has_paths_for(const struct ruleset *rules, const struct subject *subject);
-/* Whether any rule wants bodies judged. */
-bool ruleset_has_scans(const struct ruleset *rules);
+/* The file of the first rule that wants bodies judged; NULL: none does. */
+const char *ruleset_first_scan(const struct ruleset *rules, unsigned *ret_line);
 /* A request of an intercepted connection; the subject's host is the request's. */
 struct verdict ruleset_decide_request(const struct ruleset *rules, const struct subject *subject,
 				      const struct urlpath *path);
