@@ -94,11 +94,12 @@ class Scanned(Icap):
 
     def test_kept(self):
         """Many requests in one connection: the lines to the ICAP server are kept, too."""
-        before = len(self.antivirus.asked())
+        before, accepted = len(self.antivirus.asked()), self.lab.appliance.accepted()
         arguments = [part for _ in range(60) for part in ("https://web.example/files/clean", "-o", "/dev/null")]
         done = self.lab.client.run("curl", "-4sS", "--cacert", self.lab.folder / "trusted.pem", *arguments)
         self.assertEqual(done.stderr, "")
         self.assertGreaterEqual(len(self.antivirus.asked()) - before, 60)
+        self.assertLess(self.lab.appliance.accepted() - accepted, 10)
 
     def test_bodiless(self):
         reply = self.get("eicar", "-I")
