@@ -405,18 +405,19 @@ static size_t end_read(struct http *http, unsigned way, struct place *place)
 	struct side *side = &http->one->sides[way];
 	bool is_held = http_is_judged(http) && (way == HTTP_TO_SERVER || http->hooks.scanner);
 
-	if (http->has_cut) {
+	if (http->has_cut || (way == HTTP_TO_SERVER && http->has_refused && !http->is_over)) {
 		place->end = place->free;
-	} else if (http1_is_holding(http, way)) {
+		return place->free;
+	}
+	if (http1_is_holding(http, way)) {
 		side->n_unread = place->end - place->at;
 		return place->free;
-	} else if (http->is_over) {
+	}
+	if (http->is_over)
 		return place->end;
-	} else if (way == HTTP_TO_CLIENT && http->has_refused && !http->first) {
+	if (way == HTTP_TO_CLIENT && http->has_refused && !http->first) {
 		place->end = put_answer(http, place->bytes, is_held ? place->free : place->at);
 		return place->end;
-	} else if (way == HTTP_TO_SERVER && http->has_refused) {
-		place->end = place->free;
 	}
 	return is_held ? place->free : place->end;
 }

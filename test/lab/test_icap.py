@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import os
 import socket
+import struct
 import time
 import unittest
 
@@ -29,6 +30,7 @@ class Icap(LabTest):
         cls.access = cls.lab.folder / "access.log"
         cls.nginx.site("web.example", f"access_log {cls.access} combined;", "gzip on; gzip_types *; gzip_min_length 1;")
         cls.nginx.site("free.example")
+        cls.nginx.requiring("asks.example")
         cls.store("eicar", EICAR)
         cls.store("clean", b"clean\n")
         cls.store("bulk", os.urandom(SIZE))
@@ -186,6 +188,15 @@ class Scanned(Icap):
             self.antivirus.start()
         self.download("clean")
 
+    def test_refused_inside(self):
+        """What a server says to those without a certificate is understood before it is judged."""
+        with self.configured({"client_certificate": {"requested": "intercept", "required": "pass"}}):
+            reply, line = self.curl("asks.example")
+            self.assertEqual(reply.status, 307, reply)
+            self.assert_fate(line, "intercept", "default", "certificate_required")
+            _, line = self.curl("asks.example")
+            self.assertEqual(line["fate"], "pass")
+
     def test_only_http2(self):
         """A client that will not speak HTTP/1.1."""
         end, port = self.connect("web.example")
@@ -238,6 +249,20 @@ class Stranger(Icap):
             self.assertEqual(client.wait(timeout=20), 0)
             self.assertGreater(time.monotonic() - began, 0.9)
         self.assert_blocked(self.get("clean"), "timeout", "unscanned")
+
+    def test_client_gone(self):
+        """While the verdict is awaited: nobody wants it any more, and the next body has its own."""
+        self.answered(None)
+        for _ in range(3):
+            end, port = self.connect("web.example")
+            tls = wire.any_context(alpn=["http/1.1"]).wrap_socket(end, server_hostname="web.example")
+            tls.sendall(b"GET /files/clean HTTP/1.1\r\nHost: web.example\r\n\r\n")
+            time.sleep(0.2)
+            tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            tls.close()
+            self.assert_line(port, "intercept", "default", "client_reset")
+        self.answered(b"ICAP/1.0 204 No\r\n\r\n")
+        self.download("clean")
 
     def test_nonsense(self):
         for answer in (b"HTTP/1.1 204 No Content\r\n\r\n", b"ICAP/1.0 204\nX: y\n\n", b"ICAP/1.0 404 Not Found\r\n\r\n",
