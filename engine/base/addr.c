@@ -62,6 +62,14 @@ const uint8_t *addr_bytes(const union addr *addr, size_t *ret_n)
 	}
 }
 
+bool addr_is_loopback(const union addr *addr)
+{
+	return addr->sa.sa_family == AF_INET
+		       ? ntohl(addr->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET
+		       : addr->sa.sa_family == AF_INET6 &&
+				 IN6_IS_ADDR_LOOPBACK(&addr->v6.sin6_addr);
+}
+
 struct block {
 	uint8_t bytes[4]; /* the first of the address */
 	unsigned bits;

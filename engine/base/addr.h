@@ -34,6 +34,9 @@ const uint8_t *addr_bytes(const union addr *addr, size_t *ret_n);
 /* Whether a server on the internet may have it: not a private one, or reserved (RFC 6890). */
 bool addr_is_public(const union addr *addr);
 
+/* Of this machine itself. */
+bool addr_is_loopback(const union addr *addr);
+
 /* Same family, address and port. */
 bool addr_equal(const union addr *a, const union addr *b);
 

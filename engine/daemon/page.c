@@ -9,21 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/endpoint.h"
 #include "base/log.h"
 #include "daemon/privilege.h"
 #include "daemon/program.h"
-#include "policy/endpoint.h"
 
-enum {
-	BACKLOG = 64,
-	RETRY_MS = 1000,
-};
+enum { RETRY_MS = 1000 };
 
 #define QUEUES_FILE "/proc/net/netfilter/nfnetlink_queue"
 
@@ -36,55 +30,24 @@ bool page_differs(const struct config *before, const struct config *after)
 
 /* --- its socket --- */
 
-/* The socket is the engine's group's: root need not be able to give files away. */
-static int bind_path(int fd, const struct config *config, const char *path)
-{
-	const struct passwd *user = config->user[0] ? getpwnam(config->user) : NULL;
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	gid_t own = getegid();
-	mode_t mask;
-	int r = 0;
-
-	strncpy(addr.sun_path, path, sizeof(addr.sun_path) - 1);
-	(void)unlink(path); /* of the process before */
-	mask = umask(0117);
-	if (user && setegid(user->pw_gid) < 0)
-		r = -errno;
-	if (r == 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		r = -errno;
-	if (user && setegid(own) < 0)
-		r = -errno;
-	umask(mask);
-	return r;
-}
-
-static int bind_address(int fd, const union addr *addr)
-{
-	const int on = 1;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (addr->sa.sa_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	return bind(fd, &addr->sa, addr_len(addr)) < 0 ? -errno : 0;
-}
-
+/* A path is the engine's group's: root need not be able to give files away. */
 static int open_listener(const struct config *config)
 {
-	struct endpoint at;
+	const struct passwd *user = config->user[0] ? getpwnam(config->user) : NULL;
+	struct endpoint endpoint;
+	gid_t own = getegid();
 	int fd, r;
 
-	if (!endpoint_read(config->web.listen, &at))
+	if (!endpoint_parse(config->web.listen, &endpoint))
 		return -EINVAL;
-	fd = socket(at.path ? AF_UNIX : at.addr.sa.sa_family,
-		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (user && setegid(user->pw_gid) < 0)
 		return -errno;
-	r = at.path ? bind_path(fd, config, at.path) : bind_address(fd, &at.addr);
-	if (r == 0 && listen(fd, BACKLOG) < 0)
-		r = -errno;
-	if (r == 0)
+	fd = endpoint_listen(&endpoint);
+	if (!user || setegid(own) == 0)
 		return fd;
-	close(fd);
+	r = -errno;
+	if (fd >= 0)
+		close(fd);
 	return r;
 }
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/endpoint.h"
 #include "policy/authorities.h"
 #include "policy/document.h"
-#include "policy/endpoint.h"
 #include "policy/keys.h"
 #include "policy/mistake.h"
 #include "policy/output_read.h"
@@ -318,7 +318,7 @@ static int check_together(struct loader *loader)
 	if (config->mark_listener & config->mark_upstream)
 		return conflict(loader, "marks.upstream", "marks.listener",
 				"marks.listener and marks.upstream share bits");
-	if (endpoint_read(config->web.listen, &web) && !endpoint_is_local(&web) &&
+	if (endpoint_parse(config->web.listen, &web) && !endpoint_is_local(&web) &&
 	    !config->web.is_remote)
 		return conflict(loader, "web.listen", "web.remote",
 				"other machines reach this address: web.remote: true allows it");

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "policy/endpoint.h"
+#include "base/endpoint.h"
 
 #define SCHEME "icap://"
 
@@ -31,7 +31,7 @@ bool icap_url_read(const char *text, struct icap_url *ret_url)
 	if (n >= sizeof(url.authority) || !is_service(authority + n))
 		return false;
 	memcpy(url.authority, authority, n);
-	if (!endpoint_read(url.authority, &endpoint) || endpoint.addr.sa.sa_family == AF_UNSPEC)
+	if (!endpoint_parse(url.authority, &endpoint) || endpoint.sa.sa_family == AF_UNIX)
 		return false;
 	url.addr = endpoint.addr;
 	*ret_url = url;

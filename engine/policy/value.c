@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
-#include "base/local.h"
-#include "policy/endpoint.h"
+#include "base/endpoint.h"
 #include "policy/icap_url.h"
 
 #define DURATION_MAX (365ULL * 24 * 60 * 60 * 1000) /* ms */
@@ -184,20 +183,16 @@ static bool read_store(const char *text, const char *file, char *ret_text, size_
 	return *text && !strstr(text, "://") && value_path(file, text, ret_text, size);
 }
 
-static bool read_local(const char *text, char *ret_text, size_t size)
-{
-	struct local local;
-
-	return (strcmp(text, "none") == 0 || local_parse(text, &local)) &&
-	       read_text(text, ret_text, size);
-}
-
-static bool read_endpoint(const char *text, char *ret_text, size_t size)
+static bool read_endpoint(const struct value_kind *kind, const char *text, char *ret_text,
+			  size_t size)
 {
 	struct endpoint endpoint;
 
-	return (strcmp(text, "none") == 0 || endpoint_read(text, &endpoint)) &&
-	       read_text(text, ret_text, size);
+	if (strcmp(text, "none") != 0 &&
+	    (!endpoint_parse(text, &endpoint) ||
+	     (kind->type == VALUE_LOCAL && !endpoint_is_local(&endpoint))))
+		return false;
+	return read_text(text, ret_text, size);
 }
 
 static bool read_icap_url(const char *text, char *ret_text, size_t size)
@@ -247,11 +242,10 @@ bool value_read(const struct value_kind *kind, const char *text, const char *fil
 	case VALUE_CODES:
 		return registry_read(kind->registry, text, member);
 	case VALUE_ENDPOINT:
-		return read_endpoint(text, member, size);
+	case VALUE_LOCAL:
+		return read_endpoint(kind, text, member, size);
 	case VALUE_STORE:
 		return read_store(text, file, member, size);
-	case VALUE_LOCAL:
-		return read_local(text, member, size);
 	case VALUE_ICAP_URL:
 		return read_icap_url(text, member, size);
 	case VALUE_PATH:

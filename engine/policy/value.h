@@ -22,9 +22,9 @@ enum value_type {
 	VALUE_LABEL,    /* char[]: one of `words`, kept as text */
 	VALUE_USER,     /* char[]: a user's name, or empty */
 	VALUE_HOST,     /* char[]: a name without wildcards, or empty */
-	VALUE_ENDPOINT, /* char[]: as endpoint_read() takes it, or "none" */
+	VALUE_ENDPOINT, /* char[]: as endpoint_parse() takes it, or "none" */
 	VALUE_STORE,    /* char[]: "none", "redis://...", "redis+unix://...", or a path */
-	VALUE_LOCAL,    /* char[]: "none", or as local_parse() takes it */
+	VALUE_LOCAL,    /* char[]: the same, and only this machine reaches it */
 	VALUE_ICAP_URL, /* char[]: as icap_url_read() takes it, or empty */
 	VALUE_CODES,    /* struct codepoints: see registry_read() */
 	VALUE_PATH, /* char[]: a path, made relative to the file that names it, or one of `words` */

@@ -26,7 +26,7 @@ struct live {
 	uint64_t lost;
 };
 
-int live_new(const struct local *local, struct live **ret_live)
+int live_new(const struct endpoint *endpoint, struct live **ret_live)
 {
 	struct live *live = calloc(1, sizeof(*live));
 
@@ -34,7 +34,7 @@ int live_new(const struct local *local, struct live **ret_live)
 		return -ENOMEM;
 	for (unsigned i = 0; i < LIVE_CLIENTS; i++)
 		live->clients[i].fd = -1;
-	live->fd = local_listen(local);
+	live->fd = endpoint_listen(endpoint);
 	if (live->fd < 0) {
 		int r = live->fd;
 

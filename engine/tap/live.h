@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/local.h"
+#include "base/endpoint.h"
 
 /*
  * PCAP-over-IP: whoever connects is sent a capture file that does not end. A client that is slow
@@ -20,7 +20,7 @@ enum {
 };
 
 /* 0 or -errno. */
-int live_new(const struct local *local, struct live **ret_live);
+int live_new(const struct endpoint *endpoint, struct live **ret_live);
 void live_free(struct live *live);
 
 /* What is to be waited for; all of `fds` is filled, -1 where there is nothing. */

@@ -346,14 +346,14 @@ static int start(struct recorder *recorder)
 static int open_listener(const struct recorder *recorder, const char *listen,
 			 struct outputs *outputs)
 {
-	struct local local;
+	struct endpoint endpoint;
 
 	if (!listen)
 		return 0;
 	outputs->keeps_live = recorder->listen && strcmp(recorder->listen, listen) == 0;
 	if (outputs->keeps_live)
 		return 0;
-	return local_parse(listen, &local) ? live_new(&local, &outputs->live) : -EINVAL;
+	return endpoint_parse(listen, &endpoint) ? live_new(&endpoint, &outputs->live) : -EINVAL;
 }
 
 static int outputs_new(const struct recorder *recorder, const struct recorder_options *options,

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "policy/endpoint.h"
 #include "web/frame.h"
 #include "web/guard.h"
 #include "web/health.h"
@@ -214,19 +214,19 @@ static bool is_peer_local(const struct request *request)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	struct endpoint peer = { .path = NULL };
+	union addr peer = { 0 };
 
 	if (request->server->site->is_unix)
 		return true;
 	if (!info || !info->client_addr)
 		return false;
 	if (info->client_addr->sa_family == AF_INET)
-		peer.addr.v4 = *(const struct sockaddr_in *)(const void *)info->client_addr;
+		peer.v4 = *(const struct sockaddr_in *)(const void *)info->client_addr;
 	else if (info->client_addr->sa_family == AF_INET6)
-		peer.addr.v6 = *(const struct sockaddr_in6 *)(const void *)info->client_addr;
+		peer.v6 = *(const struct sockaddr_in6 *)(const void *)info->client_addr;
 	else
 		return false;
-	return endpoint_is_local(&peer);
+	return addr_is_loopback(&peer);
 }
 
 static bool may_change(const struct request *request)

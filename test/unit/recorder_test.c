@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/local.h"
+#include "base/endpoint.h"
 #include "tap/keylog.h"
 #include "tap/recorder.h"
 
@@ -205,10 +205,10 @@ static void test_nothing_lost(void **state)
 
 static int join(const struct fixture *fixture)
 {
-	struct local local;
+	struct endpoint local;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	assert_true(local_parse(fixture->listen, &local));
+	assert_true(endpoint_parse(fixture->listen, &local));
 	assert_int_equal(connect(fd, &local.sa, local.n), 0);
 	return fd;
 }
