@@ -18,7 +18,6 @@
 
 enum {
 	MINUTE = 60,  /* samples that are drawn */
-	SMOOTH = 5,   /* those of "now" */
 	ALERTS = 5,   /* lines */
 	WORKERS = 16, /* lines */
 	HOSTS = 5,
@@ -55,17 +54,6 @@ static void put_head(struct text *text, const struct top *top)
 		 health_is_alive(top->status, top->now, health) ? "ok" : health);
 }
 
-/* The samples of "now". False: there is only one yet. */
-static bool span(const struct history *history, const struct sample **ret_from,
-		 const struct sample **ret_to)
-{
-	*ret_to = history_back(history, 0);
-	*ret_from = NULL;
-	for (unsigned back = SMOOTH; !*ret_from && back > 0; back--)
-		*ret_from = history_back(history, back);
-	return *ret_from != NULL;
-}
-
 /* The last minute, a sign for each second; all fates have the same scale. */
 static void put_line(struct text *text, const struct history *history, unsigned fate, double most)
 {
@@ -97,7 +85,7 @@ static double greatest(const struct history *history)
 static void put_fates(struct text *text, const struct top *top)
 {
 	const struct sample *from, *to;
-	bool has_rates = span(top->history, &from, &to);
+	bool has_rates = history_span(top->history, 0, &from, &to);
 	double most = greatest(top->history);
 	char rate[PLOT_NUMBER];
 

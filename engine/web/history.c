@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stddef.h>
 
+enum { SMOOTH = 5 }; /* steps that a figure is the mean of */
+
 void history_add(struct history *history, const struct metrics *metrics, uint64_t now)
 {
 	struct sample *sample = &history->samples[history->next];
@@ -20,6 +22,16 @@ const struct sample *history_back(const struct history *history, unsigned steps)
 	if (steps >= history->n)
 		return NULL;
 	return &history->samples[(history->next + HISTORY_N - 1 - steps) % HISTORY_N];
+}
+
+bool history_span(const struct history *history, unsigned back, const struct sample **ret_from,
+		  const struct sample **ret_to)
+{
+	*ret_to = history_back(history, back);
+	*ret_from = NULL;
+	for (unsigned steps = SMOOTH; *ret_to && !*ret_from && steps > 0; steps--)
+		*ret_from = history_back(history, back + steps);
+	return *ret_from != NULL;
 }
 
 double sample_rate(const struct sample *from, const struct sample *to, uint64_t before,

@@ -25,6 +25,13 @@ void history_add(struct history *history, const struct metrics *metrics, uint64_
 /* 0 is the newest; NULL: there are not so many. */
 const struct sample *history_back(const struct history *history, unsigned steps);
 
+/*
+ * What lies between the sample of `back` steps ago and one some steps before it, which smooths.
+ * False: there is no older one.
+ */
+bool history_span(const struct history *history, unsigned back, const struct sample **ret_from,
+		  const struct sample **ret_to);
+
 /* Per second, between two samples; 0 when time did not go on. */
 double sample_rate(const struct sample *from, const struct sample *to, uint64_t before,
 		   uint64_t after);

@@ -17,7 +17,6 @@
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
-	SMOOTH = 5, /* steps that a point of a line is the mean of */
 	REASONS_SHOWN = 8,
 	ALERTS_SHOWN = 12,
 };
@@ -25,19 +24,6 @@ enum {
 static const char *const fates[] = { FATES(WORD) };
 
 /* --- plots --- */
-
-/* The samples that a point is made from. False: there are no older ones. */
-static bool span(const struct history *history, unsigned i, const struct sample **ret_from,
-		 const struct sample **ret_to)
-{
-	unsigned back = SMOOTH;
-
-	*ret_to = history_back(history, i);
-	*ret_from = NULL;
-	for (; *ret_to && !*ret_from && back > 0; back--)
-		*ret_from = history_back(history, i + back);
-	return *ret_from != NULL;
-}
 
 static void clear(struct plot *plot, const char *title, enum plot_unit unit)
 {
@@ -53,7 +39,7 @@ static void draw_fates(struct text *text, struct plot *plot, const struct histor
 	clear(plot, "Connections", PLOT_PER_SECOND);
 	for (plot->n_series = 0; plot->n_series < N_OF(fates); plot->n_series++)
 		plot->names[plot->n_series] = fates[plot->n_series];
-	for (; plot->n < PLOT_N && span(history, plot->n, &from, &to); plot->n++)
+	for (; plot->n < PLOT_N && history_span(history, plot->n, &from, &to); plot->n++)
 		for (unsigned fate = 0; fate < N_OF(fates); fate++)
 			plot->values[fate][plot->n] = sample_connections(from, to, fate);
 	plot_draw(text, plot);
@@ -67,7 +53,7 @@ static void draw_bytes(struct text *text, struct plot *plot, const struct histor
 	plot->n_series = 2;
 	plot->names[0] = "to the clients";
 	plot->names[1] = "to the servers";
-	for (; plot->n < PLOT_N && span(history, plot->n, &from, &to); plot->n++) {
+	for (; plot->n < PLOT_N && history_span(history, plot->n, &from, &to); plot->n++) {
 		plot->values[0][plot->n] = sample_bytes(from, to, 1);
 		plot->values[1][plot->n] = sample_bytes(from, to, 0);
 	}
@@ -83,7 +69,7 @@ static void draw_setup(struct text *text, struct plot *plot, const struct histor
 	plot->names[0] = "intercepted, median";
 	plot->names[1] = "passed, median";
 	plot->names[2] = "intercepted, 99 %";
-	for (; plot->n < PLOT_N && span(history, plot->n, &from, &to); plot->n++) {
+	for (; plot->n < PLOT_N && history_span(history, plot->n, &from, &to); plot->n++) {
 		plot->values[0][plot->n] = sample_quantile(from, to, METRICS_SETUP_INTERCEPT, 0.5);
 		plot->values[1][plot->n] = sample_quantile(from, to, METRICS_SETUP_PASS, 0.5);
 		plot->values[2][plot->n] = sample_quantile(from, to, METRICS_SETUP_INTERCEPT, 0.99);
@@ -98,7 +84,7 @@ static void draw_load(struct text *text, struct plot *plot, const struct history
 	clear(plot, "Processors taken by the workers", PLOT_PERCENT);
 	plot->n_series = 1;
 	plot->names[0] = "all workers";
-	for (; plot->n < PLOT_N && span(history, plot->n, &from, &to); plot->n++)
+	for (; plot->n < PLOT_N && history_span(history, plot->n, &from, &to); plot->n++)
 		plot->values[0][plot->n] = sample_cpu(from, to);
 	plot_draw(text, plot);
 }
@@ -143,7 +129,7 @@ static void write_tiles(struct text *text, const struct overview *o)
 	snprintf(aside, sizeof(aside), "%" PRIu64 " since the engine started",
 		 (uint64_t)o->status->n_flows);
 	tile(text, "Connections now", value, aside);
-	if (span(o->history, 0, &from, &to))
+	if (history_span(o->history, 0, &from, &to))
 		for (unsigned fate = 0; fate < N_OF(fates); fate++)
 			rate += sample_connections(from, to, fate);
 	snprintf(aside, sizeof(aside), "%" PRIu64 " not judged", (uint64_t)o->status->unjudged);
