@@ -6,11 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/metrics.h"
-#include "base/status.h"
-#include "daemon/audit.h"
-#include "daemon/listeners.h"
-#include "policy/config.h"
+#include "daemon/parent.h"
 
 /*
  * The processes below the supervisor: engine, certgen and gate. Each has what it is given here and
@@ -28,32 +24,9 @@ struct child {
 
 #define CHILD_NONE ((struct child){ .control = -1 })
 
-/* What all of them are made from. */
-struct parent {
-	struct config *config; /* owned by the supervisor; a child has its own copy */
-	const char *path;      /* of the configuration */
-	struct status *status;
-	struct metrics *metrics;
-	struct listeners listeners;
-	struct audit audit;
-	int line[2]; /* between engine and gate; both ends stay open here: each may be replaced */
-};
+/* `lines` are its ends of the lines to certgen, one per worker. 0 or -errno. */
+int child_start_engine(const struct parent *parent, const int *lines, struct child *ret_engine);
 
-/* Both with the lines between them. 0 or -errno. */
-int child_start_engine(const struct parent *parent, struct child *ret_engine,
-		       struct child *ret_certgen);
-/* Another one for an engine that runs: at once, in the place of one that died. */
-int child_start_certgen(const struct parent *parent, const struct child *engine,
-			struct child *ret_certgen);
-/*
- * Another one beside the one that runs, for another CA: it is given to the engine when it is ready,
- * and the one before ends when the engine has left it. *ret_lines are its lines, one per worker.
- */
-int child_prepare_certgen(const struct parent *parent, struct child *ret_certgen, int *ret_lines);
-bool child_is_ready(const struct child *certgen);
-int child_give_certgen(const struct parent *parent, const struct child *engine, const int *lines);
-/* Of what certgen starts with: the configuration of it, and its files. */
-uint64_t child_certgen_origin(const struct config *config);
 int child_start_gate(const struct parent *parent, struct child *ret_gate);
 
 /* It was started; keeps what is known of the one before. */

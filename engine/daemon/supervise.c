@@ -11,25 +11,20 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/handover.h"
 #include "base/log.h"
-#include "daemon/children.h"
+#include "daemon/certgens.h"
 #include "daemon/notify.h"
 #include "daemon/page.h"
-#include "daemon/privilege.h"
 #include "daemon/upgrade.h"
 #include "policy/load.h"
-#include "policy/reason.h"
 
 enum {
 	SETTLED_MS = 500,  /* between two looks at the engine when all is well */
@@ -43,14 +38,11 @@ enum {
 
 struct supervisor {
 	struct parent parent;
-	struct status *status;
 	char program[PATH_MAX]; /* what an upgrade starts */
 	char **arguments;
-	struct child engine, certgen, gate;
-	struct child page;         /* started last, as nothing depends on it */
-	struct child next_certgen; /* for another CA; in charge once it is ready */
-	int next_lines[LISTENERS_WORKERS];
-	uint64_t origin;                   /* of certgen, or of the next one */
+	struct child engine, gate;
+	struct certgens certgens;
+	struct child page;                 /* started last, as nothing depends on it */
 	struct child old_engine, old_gate; /* of the program before this one, still in charge */
 	struct child draining[UPGRADE_DRAINING];
 	unsigned n_draining;
@@ -71,18 +63,6 @@ static uint64_t now_ms(void)
 
 /* --- starting --- */
 
-static unsigned count_workers(const struct config *config)
-{
-	cpu_set_t cpus;
-	unsigned n = config->workers;
-
-	if (n == 0 && sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-		n = (unsigned)CPU_COUNT(&cpus);
-	if (n == 0)
-		n = 1;
-	return n < LISTENERS_WORKERS ? n : LISTENERS_WORKERS;
-}
-
 /* Of an engine that is not there. */
 static void clear_status(struct status *status)
 {
@@ -102,65 +82,30 @@ static void failed_to_start(struct child *child, const char *name, int error)
 
 static void start_engine(struct supervisor *s)
 {
-	s->origin = child_certgen_origin(s->parent.config);
-	int r = child_start_engine(&s->parent, &s->engine, &s->certgen);
+	int lines[LISTENERS_WORKERS];
+	int r = certgens_start(&s->certgens, &s->parent, lines);
 
+	if (r == 0) {
+		r = child_start_engine(&s->parent, lines, &s->engine);
+		for (unsigned i = 0; i < s->parent.listeners.n; i++)
+			close(lines[i]);
+	}
 	if (r < 0) {
 		failed_to_start(&s->engine, "the engine", r);
 		return;
 	}
-	s->status->engine = (uint32_t)s->engine.pid;
-	s->status->engine_starts++;
+	s->parent.status->engine = (uint32_t)s->engine.pid;
+	s->parent.status->engine_starts++;
 }
 
 static void restart_certgen(struct supervisor *s)
 {
-	s->origin = child_certgen_origin(s->parent.config);
-	int r = child_start_certgen(&s->parent, &s->engine, &s->certgen);
+	int r = certgens_restart(&s->certgens, &s->parent, &s->engine);
 
 	if (r < 0)
-		failed_to_start(&s->certgen, "certgen", r);
+		failed_to_start(&s->certgens.current, "certgen", r);
 	else
 		log_info("certgen was started again");
-}
-
-static void drop_next_certgen(struct supervisor *s)
-{
-	for (unsigned i = 0; s->next_certgen.control >= 0 && i < s->parent.listeners.n; i++)
-		close(s->next_lines[i]);
-	child_signal(&s->next_certgen, SIGTERM);
-	if (s->next_certgen.control >= 0)
-		close(s->next_certgen.control);
-	s->next_certgen = CHILD_NONE;
-}
-
-/* A CA that cannot be loaded costs nothing: the one in charge goes on. */
-static void replace_certgen(struct supervisor *s)
-{
-	uint64_t origin = child_certgen_origin(s->parent.config);
-	int r;
-
-	if (origin == s->origin || s->certgen.pid == 0 || s->engine.pid == 0)
-		return; /* it is started by what is in force anyway */
-	drop_next_certgen(s);
-	r = child_prepare_certgen(&s->parent, &s->next_certgen, s->next_lines);
-	if (r < 0)
-		log_error("certgen cannot be started: %s", strerror(-r));
-	else
-		s->origin = origin;
-}
-
-static void give_next_certgen(struct supervisor *s)
-{
-	if (s->next_certgen.pid == 0 || !child_is_ready(&s->next_certgen))
-		return;
-	(void)child_give_certgen(&s->parent, &s->engine, s->next_lines);
-	if (s->certgen.control >= 0)
-		close(s->certgen.control);
-	s->certgen = s->next_certgen;
-	s->next_certgen = CHILD_NONE;
-	s->status->certgen = (uint32_t)s->certgen.pid;
-	log_info("certgen was replaced: the CA or what is about it has changed");
 }
 
 static void start_gate(struct supervisor *s)
@@ -171,8 +116,8 @@ static void start_gate(struct supervisor *s)
 		failed_to_start(&s->gate, "the gate", r);
 		return;
 	}
-	s->status->gate = (uint32_t)s->gate.pid;
-	s->status->gate_starts++;
+	s->parent.status->gate = (uint32_t)s->gate.pid;
+	s->parent.status->gate_starts++;
 }
 
 static bool is_due(const struct child *child)
@@ -184,14 +129,14 @@ static void start_missing(struct supervisor *s)
 {
 	if (is_due(&s->engine))
 		start_engine(s);
-	if (is_due(&s->certgen) && s->engine.pid > 0)
+	if (is_due(&s->certgens.current) && s->engine.pid > 0)
 		restart_certgen(s);
 	if (is_due(&s->gate) && s->old_gate.pid == 0)
 		start_gate(s);
 	/* Nothing depends on it. */
 	if (s->is_announced || now_ms() - s->began >= DOOR_MS)
 		page_tend(&s->parent, &s->page);
-	s->status->certgen = (uint32_t)s->certgen.pid;
+	s->parent.status->certgen = (uint32_t)s->certgens.current.pid;
 }
 
 /* --- ending --- */
@@ -202,16 +147,13 @@ static bool on_engine_end(struct supervisor *s, int status)
 	child_ended(&s->engine, "the engine", status);
 	s->ready = 0;
 	s->is_announced = false;
-	s->status->engine = 0;
-	s->status->turned = 0;
+	s->parent.status->engine = 0;
+	s->parent.status->turned = 0;
 	/* The next one is faster than the beats grow stale: the door need not move. */
 	if (!is_due(&s->engine))
-		clear_status(s->status);
-	if (s->certgen.control >= 0)
-		close(s->certgen.control);
-	drop_next_certgen(s);
-	s->certgen = CHILD_NONE; /* it was that engine's, and ends as well */
-	s->status->certgen = 0;
+		clear_status(s->parent.status);
+	certgens_leave(&s->certgens);
+	s->parent.status->certgen = 0;
 	return s->was_ready || s->old_engine.pid > 0;
 }
 
@@ -222,7 +164,7 @@ static void on_draining_end(struct supervisor *s, pid_t pid, int status)
 			continue;
 		child_ended(&s->draining[i], "an older engine", status);
 		s->draining[i] = s->draining[--s->n_draining];
-		s->status->draining = s->n_draining;
+		s->parent.status->draining = s->n_draining;
 		log_info("an older engine has ended, %u still drain", s->n_draining);
 		return;
 	}
@@ -238,23 +180,16 @@ static bool reap(struct supervisor *s)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == s->engine.pid) {
 			is_well = on_engine_end(s, status);
-		} else if (pid == s->certgen.pid) {
-			child_ended(&s->certgen, "certgen", status);
-		} else if (pid == s->next_certgen.pid) {
-			log_error("certgen was not replaced: the one before goes on");
-			s->next_certgen.pid = 0;
-			drop_next_certgen(s);
-			s->origin = 0; /* the next reload tries again */
 		} else if (pid == s->gate.pid) {
 			child_ended(&s->gate, "the gate", status);
-			s->status->gate = 0;
+			s->parent.status->gate = 0;
 		} else if (pid == s->page.pid) {
 			page_ended(&s->page, status);
 		} else if (pid == s->old_engine.pid) {
 			child_ended(&s->old_engine, "the old engine", status);
 		} else if (pid == s->old_gate.pid) {
 			child_ended(&s->old_gate, "the old gate", status);
-		} else {
+		} else if (!certgens_ended(&s->certgens, pid, status)) {
 			on_draining_end(s, pid, status);
 		}
 	}
@@ -272,7 +207,7 @@ static int stop(struct supervisor *s)
 	child_signal(&s->old_gate, SIGTERM);
 	(void)child_await(&s->gate, "the gate", GATE_MS);
 	(void)child_await(&s->old_gate, "the old gate", GATE_MS);
-	s->status->gate = 0;
+	s->parent.status->gate = 0;
 	if (s->ready > 0)
 		nanosleep(&late, NULL);
 	child_signal(&s->engine, SIGTERM);
@@ -283,8 +218,8 @@ static int stop(struct supervisor *s)
 	(void)child_await(&s->old_engine, "the old engine", ENGINE_MS);
 	for (unsigned i = 0; i < s->n_draining; i++)
 		(void)child_await(&s->draining[i], "an older engine", ENGINE_MS);
-	clear_status(s->status);
-	s->status->draining = 0;
+	clear_status(s->parent.status);
+	s->parent.status->draining = 0;
 	return r;
 }
 
@@ -297,7 +232,7 @@ static void replace_old(struct supervisor *s)
 		child_signal(&s->old_engine, SIGUSR1);
 		s->draining[s->n_draining++] = s->old_engine;
 		s->old_engine = CHILD_NONE;
-		s->status->draining = s->n_draining;
+		s->parent.status->draining = s->n_draining;
 	}
 	child_signal(&s->old_gate, SIGUSR1);
 	s->old_told = s->ready;
@@ -305,7 +240,7 @@ static void replace_old(struct supervisor *s)
 
 static void announce(struct supervisor *s)
 {
-	const char *door = status_door_text((enum status_door)s->status->door);
+	const char *door = status_door_text((enum status_door)s->parent.status->door);
 
 	s->is_announced = true;
 	log_info("ready: %u workers, configuration %s, door %s", s->parent.listeners.n,
@@ -320,7 +255,7 @@ static void tell_condition(struct supervisor *s)
 	char text[sizeof(s->condition)];
 	int n = snprintf(text, sizeof(text), "%s, door %s, %u workers",
 			 s->ready > 0 ? "running" : "the engine starts",
-			 status_door_text((enum status_door)s->status->door),
+			 status_door_text((enum status_door)s->parent.status->door),
 			 s->parent.listeners.n);
 
 	if (s->n_draining > 0)
@@ -336,7 +271,7 @@ static void feed_watchdog(struct supervisor *s, uint64_t now)
 {
 	if (s->watchdog == 0 || now - s->fed < s->watchdog / 4)
 		return;
-	if (s->old_engine.pid == 0 && now - s->status->turned > s->watchdog / 2)
+	if (s->old_engine.pid == 0 && now - s->parent.status->turned > s->watchdog / 2)
 		return;
 	notify_send("WATCHDOG=1");
 	s->fed = now;
@@ -345,24 +280,25 @@ static void feed_watchdog(struct supervisor *s, uint64_t now)
 /* Before certgen is started, if possible: then it has it from the beginning. */
 static void tend_audit(struct supervisor *s)
 {
-	if (audit_tend(&s->parent.audit, s->parent.config, now_ms()) && s->certgen.control >= 0)
-		(void)handover_send(s->certgen.control, &s->parent.audit.fd, 1);
+	if (audit_tend(&s->parent.audit, s->parent.config, now_ms()) &&
+	    s->certgens.current.control >= 0)
+		(void)handover_send(s->certgens.current.control, &s->parent.audit.fd, 1);
 }
 
 static void look(struct supervisor *s)
 {
 	uint64_t now = now_ms();
 
-	if (s->ready == 0 && s->engine.pid > 0 && s->status->turned > 0) {
+	if (s->ready == 0 && s->engine.pid > 0 && s->parent.status->turned > 0) {
 		s->ready = now;
 		replace_old(s);
 	}
 	if (s->old_gate.pid > 0 && s->old_told > 0 && now - s->old_told > GATE_MS)
 		child_signal(&s->old_gate, SIGKILL);
 	if (s->ready > 0 && !s->is_announced &&
-	    (s->status->gate_beat > s->ready || now - s->ready >= DOOR_MS))
+	    (s->parent.status->gate_beat > s->ready || now - s->ready >= DOOR_MS))
 		announce(s);
-	s->status->supervisor_beat = now;
+	s->parent.status->supervisor_beat = now;
 	tell_condition(s);
 	feed_watchdog(s, now);
 }
@@ -382,7 +318,7 @@ static void reload(struct supervisor *s)
 		config_free(s->parent.config);
 		s->parent.config = config;
 	}
-	replace_certgen(s);
+	certgens_reload(&s->certgens, &s->parent);
 	child_signal(&s->engine, SIGHUP);
 	child_signal(&s->old_engine, SIGHUP);
 	for (unsigned i = 0; i < s->n_draining; i++)
@@ -421,10 +357,10 @@ static int watch(struct supervisor *s, const sigset_t *signals)
 
 		tend_audit(s);
 		start_missing(s);
-		give_next_certgen(s);
+		certgens_settle(&s->certgens, &s->parent, &s->engine);
 		look(s);
-		if (!s->is_announced || s->gate.pid == 0 || s->certgen.pid == 0 ||
-		    s->next_certgen.pid > 0)
+		if (!s->is_announced || s->gate.pid == 0 || s->certgens.current.pid == 0 ||
+		    s->certgens.next.pid > 0)
 			until.tv_nsec = UNSETTLED_MS * 1000 * 1000;
 		switch (sigtimedwait(signals, NULL, &until)) {
 		case SIGCHLD:
@@ -458,47 +394,11 @@ static void find_program(struct supervisor *s)
 	s->program[n > 0 ? n : 0] = '\0';
 }
 
-static int open_status(struct supervisor *s)
+/* What the program before has left, or the service manager keeps. 0 or -errno. */
+static int take_over(struct supervisor *s)
 {
-	const char *path = s->parent.config->status_file;
-	char folder[PATH_MAX];
-	char *slash;
-	int r;
-
-	snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (slash && slash != folder) {
-		*slash = '\0';
-		(void)mkdir(folder, 0755); /* or it is there, or the next step fails */
-	}
-	r = status_create(path, &s->status);
-	if (r < 0) {
-		log_error("status_file: %s: %s", path, strerror(-r));
-		return r;
-	}
-	s->parent.status = s->status;
-	s->status->supervisor = (uint32_t)getpid();
-	return 0;
-}
-
-/* The engine of before goes on counting, with the next one into the same numbers if possible. */
-static int open_metrics(struct supervisor *s, unsigned n_workers, bool is_upgrade)
-{
-	const char *path = s->parent.config->status_file;
-	int r = metrics_create(path, reason_lists(), n_workers, is_upgrade, &s->parent.metrics);
-
-	if (r < 0)
-		log_error("status_file: %s.metrics: %s", path, strerror(-r));
-	return r;
-}
-
-/* Everything that the children share, new or inherited. */
-static int prepare(struct supervisor *s)
-{
-	const struct config *config = s->parent.config;
 	struct upgrade old;
 	bool is_upgrade = upgrade_receive(&old);
-	unsigned n_workers = count_workers(config);
 	int r;
 
 	if (!is_upgrade)
@@ -507,23 +407,10 @@ static int prepare(struct supervisor *s)
 	s->old_gate = old.gate;
 	memcpy(s->draining, old.draining, sizeof(s->draining));
 	s->n_draining = old.n_draining;
-	if (!privilege_is_user(config->user) || !privilege_is_user(config->certgen.user) ||
-	    !privilege_is_user(config->gate.user))
-		return -ENOENT;
-	r = open_status(s);
-	if (r == 0)
-		r = open_metrics(s, n_workers, is_upgrade);
-	if (r == 0)
-		r = listeners_open(&s->parent.listeners, config, n_workers, old.listeners,
-				   old.n_listeners);
+	r = parent_open(&s->parent, old.listeners, old.n_listeners, is_upgrade);
 	if (r < 0)
 		return r;
-	s->status->draining = s->n_draining;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, s->parent.line) <
-	    0) {
-		log_error("cannot start: %s", strerror(errno));
-		return -errno;
-	}
+	s->parent.status->draining = s->n_draining;
 	old.n_listeners = listeners_list(&s->parent.listeners, old.listeners);
 	notify_keep(old.listeners, old.n_listeners);
 	return 0;
@@ -541,14 +428,9 @@ static void block_signals(sigset_t *ret_signals)
 
 int supervise(struct config *config, const char *path, char **arguments)
 {
-	struct supervisor s = { .parent = { .config = config,
-					    .path = path,
-					    .line = { -1, -1 },
-					    .audit = AUDIT_NONE },
-				.arguments = arguments,
+	struct supervisor s = { .arguments = arguments,
 				.engine = CHILD_NONE,
-				.certgen = CHILD_NONE,
-				.next_certgen = CHILD_NONE,
+				.certgens = CERTGENS_NONE,
 				.gate = CHILD_NONE,
 				.page = CHILD_NONE,
 				.began = now_ms(),
@@ -558,23 +440,13 @@ int supervise(struct config *config, const char *path, char **arguments)
 
 	block_signals(&signals);
 	find_program(&s);
-	r = prepare(&s) < 0 ? 1 : watch(&s, &signals);
-	drop_next_certgen(&s);
+	parent_init(&s.parent, config, path);
+	r = take_over(&s) < 0 ? 1 : watch(&s, &signals);
 	child_signal(&s.gate, SIGTERM);
-	child_signal(&s.certgen, SIGTERM);
 	child_signal(&s.page, SIGTERM);
+	certgens_stop(&s.certgens, GATE_MS);
 	(void)child_await(&s.page, "postern-web", GATE_MS);
 	(void)child_await(&s.gate, "the gate", GATE_MS);
-	(void)child_await(&s.certgen, "certgen", GATE_MS);
-	if (s.status)
-		s.status->supervisor = s.status->certgen = s.status->web = 0;
-	status_close(s.status);
-	metrics_close(s.parent.metrics);
-	listeners_close(&s.parent.listeners);
-	audit_close(&s.parent.audit);
-	for (unsigned i = 0; i < 2; i++)
-		if (s.parent.line[i] >= 0)
-			close(s.parent.line[i]);
-	config_free(s.parent.config);
+	parent_deinit(&s.parent);
 	return r;
 }
