@@ -14,7 +14,7 @@ import sides
 from collector import HEALTHY, RATE, Collected
 from engines import FLOOR, HAPROXY, NGINX, POSTERN, SSLSPLIT
 from sides import DIRECT, FULL, Cost, Fresh, Kernel, Latency, Many, Memory
-from stage import BULK, FRESH, FloorLoad, Load, LoadFailed
+from stage import BULK, DOWNLOADS, FRESH, FloorLoad, Load, LoadFailed
 
 FAILURES = LoadFailed, TimeoutError, RuntimeError, AssertionError, OSError, subprocess.SubprocessError
 
@@ -28,6 +28,7 @@ class Size:
 
 
 HELD = 1000
+PER_GIGABYTE = 1e9 / (DOWNLOADS * BULK)
 WHOLE, QUICK = Size(5, 400), Size(1, 120, (10, 1000, 50_000))
 
 
@@ -128,13 +129,13 @@ def resumed(stage, key, version, count):
 
 
 def gigabyte(host):
-    return Load(host, 1, path="/files/bulk", at_least=BULK)
+    return Load(host, DOWNLOADS, path="/files/bulk", at_least=BULK)
 
 
 def intercepted_gigabyte(stage, bits):
-    load, scale = gigabyte(f"bulk{bits}.example"), 1e9 / BULK
+    load, scale = gigabyte(f"bulk{bits}.example"), PER_GIGABYTE
     made = {POSTERN: Cost(stage, stage.postern, load, scale), HAPROXY: Cost(stage, stage.bridging, load, scale),
-        FLOOR: Cost(stage, stage.floor, FloorLoad(f"gb{bits}", 1), scale)}
+        FLOOR: Cost(stage, stage.floor, FloorLoad(f"gb{bits}", DOWNLOADS), scale)}
     bars = Bar(HAPROXY, 0.7), Bar(FLOOR, None, 1.3)
     return Cell(f"gb{bits}", (Row(f"GB intercepted: AES-{bits}-GCM", "CPU s", bars),), made)
 
@@ -148,14 +149,14 @@ def passed(stage, count):
 
 
 def passed_gigabyte(stage):
-    load, scale = gigabyte("bench.pass.example"), 1e9 / BULK
+    load, scale = gigabyte("bench.pass.example"), PER_GIGABYTE
     made = {POSTERN: Cost(stage, stage.postern, load, scale), HAPROXY: Cost(stage, stage.splicing, load, scale)}
     return Cell("passed-gb", (Row("GB passed by name, spliced", "CPU s", (Bar(HAPROXY, 0.8, 0.6),)),), made)
 
 
 def kernel(stage, count):
     side = Kernel((Cost(stage, stage.postern, Load("kernel.example", count), 1e6 / count),
-        Cost(stage, stage.postern, gigabyte("kernel.example"), 1e9 / BULK)))
+        Cost(stage, stage.postern, gigabyte("kernel.example"), PER_GIGABYTE)))
     return Cell("kernel", (
         Row("connection passed by the kernel", "CPU us", (Bar(None, 0, 0),), 1),
         Row("GB passed by the kernel", "CPU s", (Bar(None, 0, 0),), 0.005)), {POSTERN: side})

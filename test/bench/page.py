@@ -13,7 +13,7 @@ import statistics
 import sides
 from clocks import QUIET, said
 from engines import POSTERN
-from stage import BULK
+from stage import BULK, DOWNLOADS
 
 HEAD = ("figure", "unit", "postern", "beside", "its figure", "ratio", "bar", "target", "")
 
@@ -185,7 +185,7 @@ def method(stage, facts):
             "clients and servers on another; three network namespaces, TPROXY, IPv4.",
         f"{facts.connections} connections a round, 4 at a time, each with one small request; AES-128-GCM and X25519 "
             "on both legs, full handshakes on both unless the row says otherwise. Each connection is checked for that.",
-        f"GB: 10^9 bytes, one download of {BULK >> 20} MiB a round. Memory: growth of the proportional set of all "
+        f"GB: 10^9 bytes, {DOWNLOADS} downloads of {BULK >> 20} MiB a round, side by side. Memory: growth of the proportional set of all "
             "processes, from a fresh start; the kernel's memory is not in it.",
         "HAProxy that intercepts: `generate-certificates`, a leaf from the server name alone, the server's chain and "
             "name verified. sslsplit verifies nothing. HAProxy that passes: by server name, `splice-auto` for "

@@ -23,6 +23,7 @@ from pki import REAL_CA, Pki
 
 HERE = pathlib.Path(__file__).resolve().parent
 BULK = 256 << 20
+DOWNLOADS = 4  # of that, side by side: one alone takes a fifth of a second, and noise as much
 UNDIVERTED = 4443  # a port that no engine gets
 TIMEOUT = 120      # of one load
 FRESH = "fresh.example"
