@@ -28,8 +28,8 @@
 
 enum {
 	BATCH_SIZE = EVENT_MAX + sizeof(struct ring_record),
-	PAUSE_US = 2000, /* between two batches: under load they grow instead of becoming more */
-	WAIT_MS = 200,   /* for a collector that is busy, before anything else is looked at */
+	PAUSE_US = 20000, /* when all is written: under load batches grow, not their number */
+	WAIT_MS = 200,    /* for a collector that is busy, before anything else is looked at */
 };
 
 static uint64_t now_ms(void)
@@ -153,6 +153,7 @@ static bool take(struct output *output)
 	n = ring_read(&queue->ring, &output->reader, output->options.events, end, output->batch,
 		      BATCH_SIZE, OUTGOING_MAX - 1);
 	is_over = output->is_ended && n == 0;
+	output->is_behind = !ring_is_read(&queue->ring, &output->reader);
 	rewind_if_read(queue);
 	pthread_mutex_unlock(&queue->lock);
 	output->n_missed += n_missed;
@@ -331,7 +332,8 @@ static void *run(void *argument)
 		deliver(output);
 		if (is_out_of_time(output))
 			break;
-		usleep(PAUSE_US);
+		if (!output->is_behind)
+			usleep(PAUSE_US);
 	}
 	count_rest(output);
 	leave(output);

@@ -56,6 +56,7 @@ struct output {
 	uint64_t lost_when_good;
 	bool is_failing; /* and it was said */
 	bool is_losing;  /* and it was said */
+	bool is_behind;  /* there was more in the queue than it could take */
 };
 
 /*
