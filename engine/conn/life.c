@@ -28,6 +28,7 @@
 #include "conn/late.h"
 #include "conn/learning.h"
 #include "conn/outcome.h"
+#include "conn/overload.h"
 #include "conn/pinning.h"
 #include "conn/probe.h"
 #include "conn/review.h"
@@ -51,6 +52,17 @@ static enum conn_state take_advice(struct conn *c, enum learning_advice advice)
 		break;
 	}
 	return CONN_DIALLING;
+}
+
+/* Only what needs a handshake with the server costs enough to be saved. */
+static enum conn_state take_first_advice(struct conn *c, enum learning_advice advice)
+{
+	if (advice == LEARNING_PASS || !overload_is_late(c))
+		return take_advice(c, advice);
+	learning_end(c);
+	return fate_pass_or_block(
+		c, config_of(c)->overload.policy == ON_OVERLOAD_PASS ? ACTION_PASS : ACTION_BLOCK,
+		REASON_OVERLOAD);
 }
 
 static bool offers_post_quantum(const struct hello *hello)
@@ -85,7 +97,7 @@ static enum conn_state judge_hello(struct conn *c)
 	if (config->tls.downgrade == ON_DOWNGRADE_PASS && !c->verdict.file &&
 	    offers_post_quantum(c->hello))
 		return fate_pass(c, FATE_PASS, REASON_CLIENT_POST_QUANTUM);
-	return take_advice(c, learning_advise(c));
+	return take_first_advice(c, learning_advise(c));
 }
 
 /* More must come: wake up for no less, and keep to the one deadline of the whole hello. */

@@ -11,6 +11,7 @@
 #include "conn/forge.h"
 #include "conn/icap.h"
 #include "conn/issuers.h"
+#include "conn/overload.h"
 #include "conn/relay.h"
 #include "conn/review.h"
 #include "conn/revocation.h"
@@ -54,7 +55,8 @@ struct worker {
 	bool is_short;         /* of descriptors or memory: new connections wait in the backlog */
 	uint64_t short_said;   /* ms, when that was last said */
 	uint64_t retry;        /* ms, when to try again */
-	atomic_bool has_left;  /* its listeners, because the engine drains */
+	struct overload overload;
+	atomic_bool has_left;                   /* its listeners, because the engine drains */
 	atomic_uint_fast64_t turned;            /* ms, its last turn */
 	struct line line;                       /* the event that is being written */
 	_Atomic uint64_t n_ended[WORKER_FATES]; /* connections, by fate; any thread reads */

@@ -174,6 +174,16 @@ void tproxy_acknowledge(int fd)
 	(void)option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
 }
 
+uint64_t tproxy_last_heard(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t n = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+		return 0;
+	return info.tcpi_last_data_recv;
+}
+
 void tproxy_low_water(int fd, int bytes)
 {
 	(void)option(fd, SOL_SOCKET, SO_RCVLOWAT, bytes);

@@ -45,6 +45,9 @@ int tproxy_dial_result(int fd);
  */
 void tproxy_acknowledge(int fd);
 
+/* How many ms ago the kernel got the last bytes from the peer: so long have they waited here. */
+uint64_t tproxy_last_heard(int fd);
+
 /*
  * How many bytes must be there before the kernel reports the socket readable (SO_RCVLOWAT); it
  * makes room for as many.

@@ -86,6 +86,10 @@ struct config {
 	struct authorities *authorities; /* what the list file holds; NULL: there is none */
 	enum on_failure on_failure;
 	enum on_reload on_reload;
+	struct {
+		enum on_overload policy;
+		uint64_t delay; /* ms that a hello has waited for the engine */
+	} overload;
 	enum quic quic;
 	struct {
 		char user[CONFIG_NAME_MAX];

@@ -17,6 +17,7 @@ static const char *const invalid_words[] = { ON_INVALIDS(WORD) NULL };
 static const char *const ocsp_words[] = { OCSPS(WORD) NULL };
 static const char *const failure_words[] = { ON_FAILURES(WORD) NULL };
 static const char *const reload_words[] = { ON_RELOADS(WORD) NULL };
+static const char *const overload_words[] = { ON_OVERLOADS(WORD) NULL };
 static const char *const forward_words[] = { FORWARD_RULES(WORD) NULL };
 static const char *const quic_words[] = { QUICS(WORD) NULL };
 static const char *const outcome_words[] = { ON_OUTCOMES(WORD) NULL };
@@ -58,6 +59,7 @@ static const struct value_kind on_invalid = WORDS(invalid_words, ALL);
 static const struct value_kind ocsp = WORDS(ocsp_words, ALL);
 static const struct value_kind on_failure = WORDS(failure_words, ALL);
 static const struct value_kind on_reload = WORDS(reload_words, ALL);
+static const struct value_kind on_overload = WORDS(overload_words, ALL);
 static const struct value_kind forward_rules = WORDS(forward_words, ALL);
 static const struct value_kind quic = WORDS(quic_words, ALL);
 static const struct value_kind on_outcome = WORDS(outcome_words, ALL);
@@ -102,6 +104,7 @@ static const char *const shared[] = {
 	"default",
 	"on_failure",
 	"on_reload",
+	"overload.",
 	"quic",
 	"hello.",
 	"tls.",

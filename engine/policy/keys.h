@@ -36,6 +36,9 @@
 	X("on_failure", on_failure, on_failure, "closed", "fate of new connections in a failure")  \
 	X("on_reload", on_reload, on_reload, "keep",                                               \
 	  "connections that rules allowed before a reload, and not after it")                      \
+	X("overload.policy", overload.policy, on_overload, "wait",                                 \
+	  "new connections that the engine comes to late")                                         \
+	X("overload.delay", overload.delay, duration, "200ms", "how late that is")                 \
 	X("quic", quic, quic, "reject", "what is done about UDP to port 443")                      \
 	X("gate.user", gate.user, user, "postern-gate",                                            \
 	  "who the gate runs as; empty: who starts it")                                            \

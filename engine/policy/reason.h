@@ -37,6 +37,8 @@
 	  "the client offers nothing that the engine speaks")                                      \
 	X(REASON_CLIENT_POST_QUANTUM, "client_post_quantum",                                       \
 	  "the client offers post-quantum key exchange, and tls.downgrade passes such clients")    \
+	X(REASON_OVERLOAD, "overload",                                                             \
+	  "the hello had waited for the engine longer than overload.delay")                        \
 	X(REASON_CERTIFICATE_EXPIRED, "certificate_expired",                                       \
 	  "a certificate of the server expired")                                                   \
 	X(REASON_CERTIFICATE_NOT_YET_VALID, "certificate_not_yet_valid",                           \

@@ -41,6 +41,11 @@
 	X(ON_OUTCOME_INTERCEPT, "intercept")                                                       \
 	X(ON_OUTCOME_BLOCK, "block")
 
+#define ON_OVERLOADS(X)                                                                            \
+	X(ON_OVERLOAD_WAIT, "wait")                                                                \
+	X(ON_OVERLOAD_PASS, "pass")                                                                \
+	X(ON_OVERLOAD_BLOCK, "block")
+
 #define ON_PINNED(X)                                                                               \
 	X(ON_PINNED_OFF, "off")                                                                    \
 	X(ON_PINNED_ADVISE, "advise")                                                              \
@@ -73,6 +78,7 @@ enum on_reload { ON_RELOADS(CONFIG_CONSTANT) };
 enum forward_rules { FORWARD_RULES(CONFIG_CONSTANT) };
 enum quic { QUICS(CONFIG_CONSTANT) };
 enum on_outcome { ON_OUTCOMES(CONFIG_CONSTANT) };
+enum on_overload { ON_OVERLOADS(CONFIG_CONSTANT) };
 enum on_pinned { ON_PINNED(CONFIG_CONSTANT) };
 enum tls_version { TLS_VERSIONS(CONFIG_CONSTANT) };
 enum on_downgrade { ON_DOWNGRADES(CONFIG_CONSTANT) };

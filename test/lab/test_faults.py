@@ -352,6 +352,31 @@ class Faults(LabTest):
             first.send(b"GET / HTTP/1.0\r\n\r\n")
             self.assertIn(b"200 OK", first.receive_all())
 
+    def late(self, host):
+        """The port of a client whose hello waits until the engine comes to it, and its first answer."""
+        pid = self.engine.status()["pids"]["engine"]
+        os.kill(pid, signal.SIGSTOP)
+        end, port = self.connect(host)
+        end.send(wire.make_hello(wire.any_context(), host))
+        time.sleep(0.4)  # twice overload.delay
+        os.kill(pid, signal.SIGCONT)
+        answer = wire.read_record(end)
+        end.close()
+        return port, answer
+
+    def test_overload(self):
+        for policy, fate in (("pass", "pass"), ("block", "block")):
+            with self.subTest(policy), self.configured({"overload": {"policy": policy}}):
+                for host, expected in (("plain.example", (fate, "overload")), ("any.pass.example", ("pass", "rule"))):
+                    port, answer = self.late(host)
+                    self.assert_line(port, *expected)
+                    self.assertEqual(answer is not None and wire.alert_in(answer) is not None,
+                        expected[0] == "block")
+                _, line = self.curl("plain.example")
+                self.assert_fate(line, "intercept", "default")
+        port, _ = self.late("plain.example")  # the default: wait
+        self.assertNotEqual(self.engine.connection(port)["reason"], "overload")
+
     def test_nothing_is_left_of_thousands(self):
         def visit(count):
             for host in ("plain.example", "any.pass.example"):
