@@ -35,7 +35,7 @@ struct trust *seen_trust(const struct cli *cli)
 	r = trust_load(&sources, &trust, path);
 	if (r < 0)
 		(void)cli_fail(CLI_FAILURE, "%s: %s: no certificate will be judged", path,
-			       strerror(-r));
+			       trust_problem(r));
 	return trust;
 }
 

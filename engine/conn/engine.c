@@ -35,8 +35,7 @@ static int load_trust(const struct config *config, struct trust **ret_trust,
 	r = trust_load(&sources, ret_trust, path);
 	if (r < 0)
 		snprintf(ret_error->text, sizeof(ret_error->text),
-			 "what servers are verified against: %s: %s", path,
-			 r == -EINVAL ? "no certificates in it" : strerror(-r));
+			 "what servers are verified against: %s: %s", path, trust_problem(r));
 	return r;
 }
 

@@ -94,9 +94,19 @@ static uint64_t stamp_of(const struct trust_sources *sources)
 
 /* --- what is in them --- */
 
+/* Whoever may write there says which servers are genuine. */
+static void look_for_writers(void *ret_is_open, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		*(bool *)ret_is_open = true;
+}
+
 static int load_store(struct trust *trust)
 {
 	const char *path = trust->sources.store;
+	bool is_open = false;
 	struct stat st;
 
 	trust->store = X509_STORE_new();
@@ -104,6 +114,10 @@ static int load_store(struct trust *trust)
 		return -ENOMEM;
 	if (stat(path, &st) < 0 || access(path, R_OK) < 0)
 		return -errno;
+	look_for_writers(&is_open, path);
+	(void)each_file(path, look_for_writers, &is_open);
+	if (is_open)
+		return -EPERM;
 	if (S_ISDIR(st.st_mode))
 		return X509_STORE_load_path(trust->store, path) ? 0 : -EINVAL;
 	return X509_STORE_load_file_ex(trust->store, path, trust->context.library, NULL) ? 0
@@ -244,6 +258,18 @@ int trust_load(const struct trust_sources *sources, struct trust **ret_trust,
 		snprintf(ret_path, TRUST_PATH_SIZE, "%s", path);
 	trust_free(trust);
 	return r;
+}
+
+const char *trust_problem(int r)
+{
+	switch (r) {
+	case -EINVAL:
+		return "no certificates in it";
+	case -EPERM:
+		return "others than its owner may write to it, or to a file in it";
+	default:
+		return strerror(-r);
+	}
 }
 
 struct trust *trust_ref(struct trust *trust)

@@ -48,11 +48,14 @@ struct trust_sources {
 };
 
 /*
- * 0; -errno when one cannot be read, -EINVAL when there is no certificate in it: *ret_path says
- * which one, if that is asked for. A file of revoked ones that cannot be read is a warning.
+ * 0; -errno when one cannot be read, -EINVAL when there is no certificate in it, -EPERM when the
+ * store is one that others than its owner may write to: *ret_path says which one, if that is asked
+ * for. A file of revoked ones that cannot be read is a warning.
  */
 int trust_load(const struct trust_sources *sources, struct trust **ret_trust,
 	       char ret_path[TRUST_PATH_SIZE]);
+/* In words, what that failed with. */
+const char *trust_problem(int r);
 /* Counted: another holder, and one less. */
 struct trust *trust_ref(struct trust *trust);
 void trust_free(struct trust *trust);

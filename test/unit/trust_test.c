@@ -258,6 +258,42 @@ static void test_failures(void **state)
 	assert_int_equal(trust_load(&(struct trust_sources){ .store = "" }, &trust, path), -ENOMEM);
 }
 
+/* Whoever may write to it could let any server be genuine. */
+static void test_writers(void **state)
+{
+	static const struct {
+		mode_t file, folder;
+		int result;
+	} cases[] = { { 0600, 0755, 0 },      { 0644, 0700, 0 },      { 0664, 0755, -EPERM },
+		      { 0646, 0755, -EPERM }, { 0644, 0775, -EPERM }, { 0644, 01777, -EPERM } };
+	char path[TRUST_PATH_SIZE], file[96];
+	struct trust *trust;
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/store.pem", folder);
+	assert_int_equal(link(root_path, file), 0);
+	for (unsigned i = 0; i < N_OF(cases); i++) {
+		const char *const store = cases[i].folder == 0755 ? file : folder;
+
+		assert_int_equal(chmod(file, cases[i].file), 0);
+		assert_int_equal(chmod(folder, cases[i].folder), 0);
+		assert_int_equal(
+			trust_load(&(struct trust_sources){ .store = store }, &trust, path),
+			cases[i].result);
+		if (cases[i].result == 0)
+			trust_free(trust);
+		else
+			assert_string_equal(path, store);
+	}
+	/* A file in a folder. */
+	assert_int_equal(chmod(folder, 0755), 0);
+	assert_int_equal(chmod(file, 0666), 0);
+	assert_int_equal(trust_load(&(struct trust_sources){ .store = folder }, &trust, path),
+			 -EPERM);
+	assert_int_equal(chmod(file, 0600), 0);
+	unlink(file);
+}
+
 static void test_stale(void **state)
 {
 	struct trust_sources sources = { .store = root_path, .crls = folder };
@@ -283,6 +319,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_folder, teardown_folder)
 		TEST(test_revoked), TEST(test_unknown),  TEST(test_unknown_hides_nothing),
 		TEST(test_own),     TEST(test_failures), TEST(test_stale),
+		TEST(test_writers),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
