@@ -1,22 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who takes events: rsyslog, systemd's journal, and a program that does not do its work."""
+"""Who takes events: rsyslog, syslog-ng, systemd's journal, and a program that does not do its work."""
 
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
 
-from lab import wait_until
+import unpacked
+from lab import REPOSITORY, wait_until
 
+
+def documented(collector, paths):
+    """The configuration that doc/events.md has for it, with these paths in place of those."""
+    page = (REPOSITORY / "doc" / "events.md").read_text()
+    text, = re.findall(rf"^```{collector}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for shown, path in paths.items():
+        if f'"{shown}"' not in text:
+            raise RuntimeError(f"{shown} is not in {text}")
+        text = text.replace(f'"{shown}"', f'"{path}"')
+    return text
+
+
+# What is looked at beside what the page has; and inputs of the other kinds.
 RSYSLOG = """
 global(workDirectory="{folder}")
 module(load="imuxsock" SysSock.Use="off")
-module(load="imtcp")
 module(load="imudp")
-module(load="imptcp")
-module(load="mmjsonparse")
 template(name="fields" type="list" option.jsonf="on") {{
     property(outname="app" name="app-name" format="jsonf")
     property(outname="kind" name="msgid" format="jsonf")
@@ -29,19 +41,12 @@ template(name="fields" type="list" option.jsonf="on") {{
     property(outname="bytes" name="$!flow!bytes_toclient" format="jsonf")
     property(outname="message" name="msg" format="jsonf")
 }}
-ruleset(name="cee") {{
-    action(type="mmjsonparse" cookie="@cee:")
+ruleset(name="all") {{
     action(type="omfile" file="{folder}/received" template="fields")
 }}
-ruleset(name="lines") {{
-    action(type="mmjsonparse" cookie="" useRawMsg="on")
-    action(type="omfile" file="{folder}/received" template="fields")
-}}
-input(type="imuxsock" Socket="{folder}/new" UseSpecialParser="off" ruleset="cee")
-input(type="imuxsock" Socket="{folder}/old" ruleset="cee")
-input(type="imtcp" port="601" address="127.0.0.1" ruleset="cee")
-input(type="imudp" port="514" address="127.0.0.1" ruleset="cee")
-input(type="imptcp" path="{folder}/lines" unlink="on" ruleset="lines")
+input(type="imuxsock" Socket="{folder}/new" UseSpecialParser="off" ruleset="postern_syslog")
+input(type="imuxsock" Socket="{folder}/old" ruleset="postern_syslog")
+input(type="imudp" port="514" address="127.0.0.1" ruleset="postern_syslog")
 """
 
 
@@ -52,16 +57,61 @@ class Rsyslog:
         self.lab = lab
         self.folder = lab.folder / "rsyslog"
         self.folder.mkdir()
-        self.received = self.folder / "received"
+        self.received, self.blocked = self.folder / "received", self.folder / "blocked.log"
         self.process = None
-        (self.folder / "conf").write_text(RSYSLOG.format(folder=self.folder))
+        page = documented("rsyslog", {"/run/collector.sock": self.folder / "lines", "/var/log/blocked.log": self.blocked})
+        # Each ruleset of the page, and then the one above.
+        (self.folder / "conf").write_text(page.replace("call postern\n", "call postern\n    call all\n")
+            + RSYSLOG.format(folder=self.folder))
 
     def start(self):
         self.process = self.lab.appliance.start("rsyslogd", "-n", "-f", self.folder / "conf", "-i", self.folder / "pid",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: "127.0.0.1:601" in self.lab.appliance.listening() and (self.folder / "lines").exists(),
+        wait_until(lambda: "0.0.0.0:601" in self.lab.appliance.listening() and (self.folder / "lines").exists(),
             "rsyslog")
         (self.folder / "lines").chmod(0o666)  # the engine is nobody
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=20)
+
+    def messages(self):
+        if not self.received.exists():
+            return []
+        return [json.loads(line) for line in self.received.read_text().splitlines() if line.endswith("}")]
+
+
+# Beside what the page has: each event as JSON again, by its source.
+SYSLOG_NG = """
+destination d_all {{
+    file("{received}" template("$(format-json source=${{SOURCE}} program=${{PROGRAM}} kind=${{MSGID}} --key .eve.*)\\n"));
+}};
+log {{ source(s_syslog); source(s_lines); source(s_file); parser(p_eve); destination(d_all); }};
+"""
+
+
+class SyslogNg:
+    """On the appliance: it takes syslog by TCP and lines of JSON on `lines`, and follows a file."""
+
+    def __init__(self, lab, file):
+        self.lab = lab
+        self.folder = lab.folder / "syslog-ng"
+        self.folder.mkdir()
+        self.received, self.blocked = self.folder / "received", self.folder / "blocked.log"
+        self.process = None
+        (self.folder / "conf").write_text(documented("syslog-ng", {"/run/collector.sock": self.folder / "lines",
+            "/var/log/postern/events.json": file, "/var/log/blocked.log": self.blocked})
+            + SYSLOG_NG.format(received=self.received))
+
+    def start(self):
+        program, root, environment = unpacked.program("syslog-ng", "usr/sbin/syslog-ng")
+        modules = [f"--module-path={module.parent}" for module in root.glob("**/libjson-plugin.so")] if root else []
+        self.process = self.lab.appliance.start(program, "-F", "--no-caps", "-f", self.folder / "conf", *modules,
+            "-R", self.folder / "persist", "-p", self.folder / "pid", "-c", self.folder / "control", stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+        wait_until(lambda: "0.0.0.0:601" in self.lab.appliance.listening() and (self.folder / "lines").exists(),
+            "syslog-ng")
+        (self.folder / "lines").chmod(0o666)
 
     def stop(self):
         self.process.terminate()

@@ -2,11 +2,10 @@
 """Programs that read captures: tshark, Suricata."""
 
 import json
-import os
-import shutil
 import subprocess
 
-from lab import PATIENCE, REPOSITORY
+import unpacked
+from lab import PATIENCE
 
 _CHECKED = ("-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE")
 # What a capture of a whole, sound connection has none of.
@@ -66,17 +65,13 @@ def suricata(folder, rules, source, prefix=(), **options):
     A running Suricata that reads the file `source`, with these rules and a configuration that has no more
     than that; it writes its events into the folder, which it makes.
     """
-    root = REPOSITORY / "build/suricata/root"
-    program = shutil.which("suricata") or root / "usr/bin/suricata"
-    if not os.path.exists(program):
-        raise RuntimeError("Suricata is not there: ./dev setup fetches it")
+    program, _, environment = unpacked.program("suricata", "usr/bin/suricata")
     folder.mkdir()
     (folder / "suricata.yaml").write_text(SURICATA)
     (folder / "test.rules").write_text(rules)
-    libraries = ":".join(map(str, root.glob("usr/lib/*-linux-gnu*")))
     return subprocess.Popen([*prefix, program, "-c", folder / "suricata.yaml", "-S", folder / "test.rules", "-l", folder,
-        "--runmode", "single", "-k", "all", "-r", source], env={**os.environ, "LD_LIBRARY_PATH": libraries},
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options)
+        "--runmode", "single", "-k", "all", "-r", source], env=environment, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True, **options)
 
 
 def events(folder, kind):

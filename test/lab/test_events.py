@@ -14,7 +14,7 @@ import unittest
 
 import schema
 from case import LabTest
-from collectors import Journal, Rsyslog, Sloth
+from collectors import Journal, Rsyslog, Sloth, SyslogNg
 from engine import CA
 from lab import REPOSITORY, wait_until
 
@@ -58,6 +58,9 @@ class Events(LabTest):
         cls.nginx.site("asking.example", f"ssl_client_certificate {cls.pki.clients.certificate};",
             "ssl_verify_client optional;")
         cls.nginx.site("expired.example", certificate=cls.pki.server("expired.example", days=(-30, -1)))
+        # An event that is longer than collectors take by themselves.
+        names = ["long.example", *(f"{number}.{'l' * 60}.example" for number in range(160))]
+        cls.nginx.site("long.example", certificate=cls.pki.server("long.example", names=names, days=(-30, -1)))
 
     def log_lines(self):
         return [json.loads(line) for line in self.engine.log.read_text().splitlines()]
@@ -158,6 +161,7 @@ class Events(LabTest):
                 message["type"] == "connection")
             self.assertEqual(by_tcp["time"], line["timestamp"].replace("+0000", "Z"))
             self.assertEqual(json.loads(by_tcp["message"].removeprefix("@cee:")), line)
+            self.assert_blocked(rsyslog, 5, line, self.curl("long.example")[1])
             # It goes, and comes back: what it missed waits for it.
             rsyslog.stop()
             rsyslog.received.unlink()
@@ -168,6 +172,37 @@ class Events(LabTest):
             got = [json.loads(message["message"].removeprefix("@cee:"))["flow_id"] for message in rsyslog.messages()
                 if message["input"] == "imtcp"]
             self.assertEqual(got, hosts)
+
+    def test_syslog_ng(self):
+        file = self.engine.folder / "followed.json"
+        collector = SyslogNg(self.lab, file)
+        with self.outputs({"syslog": "tcp:127.0.0.1:601", "events": ["connection", "verification"]},
+                {"unix": f"{collector.folder}/lines", "events": "connection"}, {"file": str(file), "events": "connection"}):
+            collector.start()
+            self.addCleanup(collector.stop)
+            _, plain = self.curl("plain.example")
+            _, long = self.curl("long.example")
+            _, line = self.curl("expired.example")
+            self.assert_blocked(collector, 3, long, line)
+            wait_until(lambda: len(collector.messages()) == 3 * 3 + 2, "all of them")
+            by_source = {source: [message for message in collector.messages() if message["source"] == source]
+                for source in ("s_syslog", "s_lines", "s_file")}
+            flows = [event["flow_id"] for event in (plain, long, line)]
+            for source, messages in by_source.items():
+                seen = [message["_eve"] for message in messages if message["_eve"]["event_type"] == "connection"]
+                self.assertEqual([int(event["flow_id"]) for event in seen], flows, source)
+                self.assertEqual((seen[-1]["tls"]["ja4"], seen[-1]["src_ip"]), (line["tls"]["ja4"], line["src_ip"]))
+            self.assertEqual([(message["program"], message["kind"], message["_eve"]["verification"]["verdict"])
+                for message in by_source["s_syslog"] if message["kind"] == "verification"],
+                2 * [("postern", "verification", "expired")])
+
+    def assert_blocked(self, collector, inputs, *lines):
+        """Each of these connections by each of the inputs, and no other one."""
+        expected = sorted(inputs * [f"{line['timestamp']} {line['src_ip']} {line['tls']['sni']} {line['reason']}"
+            for line in lines])
+        wait_until(lambda: collector.blocked.exists() and
+            len(collector.blocked.read_text().splitlines()) >= len(expected), "who was blocked")
+        self.assertEqual(sorted(collector.blocked.read_text().splitlines()), expected)
 
     def test_journal(self):
         journal = Journal(self.lab)
