@@ -63,7 +63,9 @@ struct output_options {
 	enum output_kind kind;
 	uint32_t events;                /* a set: what it gets */
 	char target[OUTPUT_TARGET_MAX]; /* a path, or a host; "": the kind says all */
+	bool stops; /* rather than have it lose an event, no connection is taken in */
 	/* Of a file: */
+	bool is_synced;    /* the disk is waited for */
 	uint64_t max_size; /* bytes; 0: it is not turned over by size */
 	unsigned keep;     /* how many older ones stay then */
 	/* Of syslog: */

@@ -119,16 +119,19 @@ void worker_deinit(struct worker *worker)
 
 /* --- accepting --- */
 
+static const char no_resources[] = "out of descriptors or memory";
+
 /*
- * Nothing is accepted that could not be served: it waits in the backlog. As there are no beats
- * meanwhile, the gate soon opens or closes the door to those who come next, as the owner chose.
+ * Nothing is accepted that could not be served, or not be told: it waits in the backlog. As there
+ * are no beats meanwhile, the gate soon opens or closes the door to those who come next, as the
+ * owner chose.
  */
-static void accept_pause(struct worker *worker)
+static void accept_pause(struct worker *worker, const char *why)
 {
 	uint64_t now = worker->loop.now;
 
 	if (worker->short_said == 0 || now - worker->short_said > SAY_AGAIN_MS) {
-		log_warning("out of descriptors or memory: new connections have to wait");
+		log_warning("%s: new connections have to wait", why);
 		worker->short_said = now;
 	}
 	for (unsigned i = 0; i < 2; i++)
@@ -143,21 +146,33 @@ static bool is_shortage(int error)
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
 }
 
+/* Why no connection can be taken in, with so much room in reserve; or NULL. */
+static const char *shortage(struct engine *engine, unsigned reserve)
+{
+	if (events_are_behind(engine->events))
+		return "an output that is to lose no event is behind (on_loss: stop)";
+	if (atomic_load(&engine->n_connections) >= engine->room - reserve)
+		return no_resources;
+	return NULL;
+}
+
 static void accept_some(struct worker *worker, struct sock *listener)
 {
 	struct engine *engine = worker->engine;
 
 	for (unsigned i = 0; i < ACCEPTS && !worker->is_short && listener->fd >= 0; i++) {
 		union addr client, server;
+		const char *why;
 		int fd;
 
-		if (atomic_load(&engine->n_connections) >= engine->room) {
-			accept_pause(worker);
+		why = shortage(engine, 0);
+		if (why) {
+			accept_pause(worker, why);
 			return;
 		}
 		fd = tproxy_accept(listener->fd, &client, &server);
 		if (is_shortage(fd))
-			accept_pause(worker);
+			accept_pause(worker, no_resources);
 		if (fd == -EAGAIN)
 			return;
 		if (fd < 0)
@@ -173,14 +188,14 @@ static void accept_again(struct worker *worker)
 	struct engine *engine = worker->engine;
 
 	worker->retry = worker->loop.now + STATUS_BEAT_MS;
-	if (atomic_load(&engine->n_connections) >= engine->room - engine->room / 16)
+	if (shortage(engine, engine->room / 16))
 		return;
 	worker->is_short = false;
 	for (unsigned i = 0; i < 2 && !worker->is_short; i++) {
 		if (worker->listeners[i].fd < 0)
 			continue;
 		if (loop_watch_level(&worker->loop, &worker->listeners[i]) < 0)
-			accept_pause(worker);
+			accept_pause(worker, no_resources);
 		else
 			accept_some(worker, &worker->listeners[i]);
 	}

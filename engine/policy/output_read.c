@@ -211,18 +211,36 @@ static int read_facility(const struct item *item)
 	return refuse(item, expected, text);
 }
 
-static int read_cee(const struct item *item)
+/* One of two words. */
+static int read_either(const struct item *item, const char *no, const char *yes, bool *ret_is_yes)
 {
-	static const char expected[] = "true or false";
+	char expected[32];
 	const char *text;
-	int r = text_of(item, expected, &text);
+	int r;
 
+	snprintf(expected, sizeof(expected), "%s or %s", yes, no);
+	r = text_of(item, expected, &text);
 	if (r < 0)
 		return r;
-	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+	if (strcmp(text, yes) != 0 && strcmp(text, no) != 0)
 		return refuse(item, expected, text);
-	item->output->is_cee = text[0] == 't';
+	*ret_is_yes = strcmp(text, yes) == 0;
 	return 0;
+}
+
+static int read_cee(const struct item *item)
+{
+	return read_either(item, "false", "true", &item->output->is_cee);
+}
+
+static int read_sync(const struct item *item)
+{
+	return read_either(item, "false", "true", &item->output->is_synced);
+}
+
+static int read_on_loss(const struct item *item)
+{
+	return read_either(item, "continue", "stop", &item->output->stops);
 }
 
 static int read_events(const struct item *item)
@@ -254,6 +272,8 @@ static const struct {
 	int (*read)(const struct item *item);
 } keys[] = {
 	{ "events", ANY, read_events },
+	{ "on_loss", ANY, read_on_loss },
+	{ "sync", ONLY(OUTPUT_FILE), read_sync },
 	{ "max_size", ONLY(OUTPUT_FILE), read_max_size },
 	{ "keep", ONLY(OUTPUT_FILE), read_keep },
 	{ "format", ONLY(OUTPUT_SYSLOG), read_format },

@@ -96,7 +96,8 @@ static bool is_same(const struct output_options *a, const struct output_options 
 	return a->kind == b->kind && a->events == b->events && strcmp(a->target, b->target) == 0 &&
 	       a->max_size == b->max_size && a->keep == b->keep && a->transport == b->transport &&
 	       strcmp(a->port, b->port) == 0 && a->format == b->format &&
-	       a->facility == b->facility && a->is_cee == b->is_cee;
+	       a->facility == b->facility && a->is_cee == b->is_cee && a->stops == b->stops &&
+	       a->is_synced == b->is_synced;
 }
 
 static bool is_among(const struct output_options *options, const struct output_options *all,
@@ -169,6 +170,7 @@ static void keep_only(struct events *events, const struct output_options *output
 			wanted |= output->options.events;
 	}
 	atomic_store(&events->wanted, wanted);
+	output_look_behind(&events->queue);
 }
 
 int events_configure(struct events *events, const struct output_options *outputs, unsigned n,
@@ -257,6 +259,7 @@ void events_put(struct events *events, enum event_type type, const char *text, s
 	}
 	pthread_mutex_lock(&queue->lock);
 	(void)ring_put(&queue->ring, type, text, n); /* no queue is smaller than an event */
+	output_look_behind(queue);
 	is_awaited = queue->n_waiting > 0;
 	pthread_mutex_unlock(&queue->lock);
 	if (is_awaited)
@@ -284,6 +287,11 @@ unsigned events_count(struct events *events, struct events_count *ret_counts, un
 			};
 	pthread_mutex_unlock(&events->queue.lock);
 	return i;
+}
+
+bool events_are_behind(const struct events *events)
+{
+	return atomic_load_explicit(&events->queue.is_behind, memory_order_relaxed);
 }
 
 uint64_t events_unmade(struct events *events)

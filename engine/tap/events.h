@@ -60,6 +60,11 @@ struct events_count {
 
 /* The first `n` outputs: how many were filled in. The names last until events_configure(). */
 unsigned events_count(struct events *events, struct events_count *ret_counts, unsigned n);
+/*
+ * Whether half of the queue waits for an output that is to lose none; until it is no more than a
+ * quarter. What brings more events about should wait.
+ */
+bool events_are_behind(const struct events *events);
 /* Events that no output could get: there was no memory for them, or they were too long. */
 uint64_t events_unmade(struct events *events);
 

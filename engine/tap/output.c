@@ -49,6 +49,19 @@ void output_note_missed(struct output *output, uint64_t n)
 	output->is_losing = true;
 }
 
+void output_look_behind(struct output_queue *queue)
+{
+	bool was_behind = atomic_load_explicit(&queue->is_behind, memory_order_relaxed);
+	uint64_t most = queue->ring.size / (was_behind ? 4 : 2);
+	bool is_behind = false;
+
+	for (const struct output *output = queue->outputs; output; output = output->next)
+		is_behind |= output->options.stops && !output->is_ended &&
+			     queue->ring.head - output->reader.at > most;
+	if (is_behind != was_behind)
+		atomic_store(&queue->is_behind, is_behind);
+}
+
 /* While it cannot deliver: whether the queue has passed it. */
 static void look_for_missed(struct output *output)
 {
@@ -155,6 +168,7 @@ static bool take(struct output *output)
 	is_over = output->is_ended && n == 0;
 	output->is_behind = !ring_is_read(&queue->ring, &output->reader);
 	rewind_if_read(queue);
+	output_look_behind(queue);
 	pthread_mutex_unlock(&queue->lock);
 	output->n_missed += n_missed;
 	output_note_missed(output, n_missed);
@@ -274,7 +288,9 @@ static void deliver(struct output *output)
 		look_for_missed(output);
 	}
 	atomic_fetch_add(&output->n_delivered, output->outgoing.done - before);
-	if (r == 0)
+	if (r == 0 && output->options.is_synced && fdatasync(output->fd) < 0)
+		fail(output, errno);
+	else if (r == 0)
 		note_success(output);
 }
 

@@ -29,7 +29,8 @@ struct output_queue {
 	struct ring ring;
 	struct output *outputs;
 	unsigned n_running;
-	unsigned n_waiting; /* for more */
+	unsigned n_waiting;    /* for more */
+	atomic_bool is_behind; /* an output that is to lose none (events_are_behind()) */
 };
 
 struct output {
@@ -67,6 +68,9 @@ int output_start(struct output_queue *queue, const struct output_options *option
 
 /* The same in words: "file /var/log/postern/events.json", "syslog tcp:logs.example:601". */
 void output_name(const struct output_options *options, char name[OUTPUT_NAME_MAX]);
+
+/* Looks whether one is behind. The queue is locked. */
+void output_look_behind(struct output_queue *queue);
 
 /* Events that it will not get: counts them, and says so once. */
 void output_note_missed(struct output *output, uint64_t n);

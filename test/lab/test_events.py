@@ -264,6 +264,31 @@ class Events(LabTest):
         events = [json.loads(line) for file in files for line in file.read_text().splitlines()]
         self.assertEqual(len({event["flow_id"] for event in events}), count + 1)
 
+    def test_none_is_lost(self):
+        """Where an output may lose nothing, new connections wait for its collector, and then the door is closed."""
+        sloth = Sloth(self.lab.folder / "strict")
+        self.addCleanup(sloth.close)
+        self.addCleanup(self.restarted)
+        self.restarted({"log": {"queue": "1M", "outputs": [{"file": str(self.engine.log), "sync": True},
+            {"unix": str(sloth.path), "events": "connection", "on_loss": "stop"}]}})
+        sloth.accept()
+        count = 0
+        with contextlib.suppress(TimeoutError):
+            while self.engine.status()["door"] == "armed":
+                for _ in range(100):
+                    self.lab.client.connect(self.address("plain.example"), timeout=1).close()
+                    count += 1
+        self.engine.await_message("an output that is to lose no event is behind (on_loss: stop)")
+        self.engine.await_door("closed")
+        received = []
+        while len(received) < count:
+            received += sloth.read()
+        self.engine.await_door("armed")
+        self.assertEqual({event["event_type"] for event in received}, {"connection"})
+        self.assertEqual(len({event["flow_id"] for event in received}), count)
+        self.assertEqual(self.curl("plain.example")[1]["fate"], "intercept")
+        self.assertEqual(self.engine.said(f"unix {sloth.path}: events are being lost"), 0)
+
     def test_full_disk(self):
         """What there is no room for waits; then all of it is there, and whole."""
         folder = self.lab.folder / "small"
