@@ -342,7 +342,10 @@ static int start(struct recorder *recorder)
 
 /* --- options --- */
 
-/* Listening where it did already, it would meet itself. */
+/*
+ * Listening where it did already, it would meet itself. One that leaves listens nowhere anew: the
+ * next engine does, perhaps at the same path.
+ */
 static int open_listener(const struct recorder *recorder, const char *listen,
 			 struct outputs *outputs)
 {
@@ -351,7 +354,7 @@ static int open_listener(const struct recorder *recorder, const char *listen,
 	if (!listen)
 		return 0;
 	outputs->keeps_live = recorder->listen && strcmp(recorder->listen, listen) == 0;
-	if (outputs->keeps_live)
+	if (outputs->keeps_live || atomic_load(&recorder->is_leaving))
 		return 0;
 	return endpoint_parse(listen, &endpoint) ? live_new(&endpoint, &outputs->live) : -EINVAL;
 }

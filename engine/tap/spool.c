@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -170,12 +171,20 @@ static bool is_old(const struct spool *spool, uint64_t now)
 	return now - spool->begun >= spool->options.age * 1000;
 }
 
+/* By the owner, or by another engine to which it is one too many. */
+static bool was_removed(const struct spool *spool)
+{
+	struct stat stat;
+
+	return fstat(spool->fd, &stat) == 0 && stat.st_nlink == 0;
+}
+
 static int try_to_write(struct spool *spool, const uint8_t *header, size_t n_header,
 			const uint8_t *bytes, size_t n)
 {
 	int r = 0;
 
-	if (spool->fd >= 0 && spool->size + n > spool->options.size)
+	if (spool->fd >= 0 && (spool->size + n > spool->options.size || was_removed(spool)))
 		close_file(spool);
 	if (spool->fd < 0)
 		r = open_file(spool, header, n_header);

@@ -229,16 +229,87 @@ class Recording(LabTest):
         self.assertEqual(readers.faults(self.files()[0]), [])
         self.assertGreater(readers.packets(self.files()[0]), 50)
 
+    # --- engines that come after it ---
+
+    def request(self, end, path):
+        end.send(f"GET {path} HTTP/1.1\r\nHost: plain.example\r\n\r\n".encode())
+        while b"}" not in end.receive():
+            pass
+
+    def paths(self):
+        """What was asked in all that was recorded, sorted."""
+        return sorted("".join(row) for row in readers.fields(self.recorded(), "http.request || http2.headers.path",
+            "http.request.uri", "http2.headers.path"))
+
+    def assert_kept(self, before):
+        """Files only grow, and can be read to their end."""
+        for path, content in before.items():
+            self.assertTrue(path.read_bytes().startswith(content), path)
+        for path in self.files():
+            self.assertGreater(readers.packets(path), 0)
+
+    def test_upgrade(self):
+        """Old and new engine write, each into files of its own; the stream is the new one's."""
+        end, port = self.shake_hands("plain.example")
+        self.request(end, "/before")
+        self.settle()
+        before = {path: path.read_bytes() for path in self.files()}
+        ready = self.engine.said("posternd: ready")
+        self.engine.process.send_signal(signal.SIGUSR2)
+        self.engine.await_message("posternd: ready", ready, seconds=30)
+        self.assertEqual(self.engine.status()["draining"], 1)
+        live = self.listen(1)
+        clients.curl(self.lab, "https://plain.example/after")
+        self.assertEqual(live.stdout.readline().strip(), "/after")
+        self.request(end, "/meanwhile")
+        # At a reload, too, the older one leaves the stream alone.
+        path = self.lab.folder / "engine" / "stream"
+        said = self.engine.said("capture.listen: decrypted traffic is there")
+        self.engine.reload({"capture": {"listen": f"unix:{path}"}})
+        self.assertEqual(live.wait(5), 0)
+        live.stdout.close()
+        self.engine.await_message("capture.listen: decrypted traffic is there", said)
+        self.request(end, "/reloaded")
+        with socket.socket(socket.AF_UNIX) as stream:
+            stream.connect(str(path))
+            self.assertEqual(len(stream.recv(100)), 24)  # what a capture file begins with
+        end.end.close()
+        self.engine.connection(port)
+        wait_until(lambda: self.engine.status()["draining"] == 0, "the end of the old engine", 20)
+        self.assertEqual(self.paths(), ["/after", "/before", "/meanwhile", "/reloaded"])
+        self.assert_kept(before)
+        self.assertGreater(len(self.files()), 1)
+
+    def test_restart(self):
+        """What was recorded before stays, and the stream is back."""
+        self.curl("plain.example", path="/first")
+        self.engine.stop()
+        before = {path: path.read_bytes() for path in self.files()}
+        self.engine.start()
+        live = self.listen(1)
+        self.curl("plain.example", path="/second")
+        self.assertEqual(live.stdout.readline().strip(), "/second")
+        live.terminate()
+        live.wait()
+        live.stdout.close()
+        self.assertEqual(self.paths(), ["/first", "/second"])
+        self.assert_kept(before)
+
     # --- live ---
+
+    def listen(self, clients):
+        """tshark on the stream, as so many-th of its clients: a line for each request."""
+        live = self.lab.appliance.start("tshark", "-n", "-l", "-i", f"TCP@{LISTEN}", "-Y", "http.request || http2.headers.path",
+            "-T", "fields", "-e", "http.request.uri", "-e", "http2.headers.path", stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
+        wait_until(lambda: self.engine.status()["capture"]["clients"] == clients, "tshark is there")
+        return live
 
     def test_live(self):
         """tshark hears what happens; a client who does not listen is in nobody's way."""
         deaf = self.lab.appliance.connect("127.0.0.1", 57012)
         self.addCleanup(deaf.close)
-        live = self.lab.appliance.start("tshark", "-n", "-l", "-i", f"TCP@{LISTEN}", "-Y", "http.request || http2.headers.path",
-            "-T", "fields", "-e", "http.request.uri", "-e", "http2.headers.path", stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
-        wait_until(lambda: self.engine.status()["capture"]["clients"] == 2, "tshark is there")
+        live = self.listen(2)
         for _ in range(3):
             reply = clients.curl(self.lab, "https://plain.example/files/large", "--http1.1", "-o", "/dev/null")
             self.assertEqual(reply.status, 200)

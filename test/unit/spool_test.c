@@ -160,6 +160,24 @@ static void test_keeps_the_newest(void **state)
 	assert_int_equal(first, 12);
 }
 
+/* Two engines, of which the newer writes so much that the older one's file goes. */
+static void test_removed(void **state)
+{
+	struct spool *old = open_spool(HEADER + 2 * PIECE, 1000000, 2);
+	struct spool *new = open_spool(HEADER + 2 * PIECE, 1000000, 2);
+	unsigned first = 0;
+
+	(void)state;
+	write_one(old, 99);
+	for (unsigned i = 0; i < 5; i++)
+		write_one(new, i);
+	write_one(old, 5);
+	spool_free(new);
+	spool_free(old);
+	assert_int_equal(read_all(&first), 2);
+	assert_int_equal(first, 4);
+}
+
 static void test_age(void **state)
 {
 	struct spool *spool = open_spool(1 << 20, 20, 100);
@@ -235,9 +253,13 @@ int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 	const struct CMUnitTest tests[] = {
-		WITH_FOLDER(test_size),      WITH_FOLDER(test_keeps_the_newest),
-		WITH_FOLDER(test_age),       WITH_FOLDER(test_full_disk),
-		WITH_FOLDER(test_no_folder), WITH_FOLDER(test_folder_is_gone),
+		WITH_FOLDER(test_size),
+		WITH_FOLDER(test_keeps_the_newest),
+		WITH_FOLDER(test_age),
+		WITH_FOLDER(test_full_disk),
+		WITH_FOLDER(test_removed),
+		WITH_FOLDER(test_no_folder),
+		WITH_FOLDER(test_folder_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
