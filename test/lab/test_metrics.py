@@ -3,6 +3,7 @@
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import pathlib
@@ -199,8 +200,20 @@ class Metrics(WebTest):
         return {tuple(sorted(row["metric"].items())): float(row["value"][1])
             for row in json.loads(body)["data"]["result"]}
 
+    def expressions(self):
+        """(where, PromQL) of the dashboard and of the rules, with a value for each of Grafana's variables."""
+        dashboard = json.loads((MONITORING / "grafana-dashboard.json").read_text())
+        for panel in dashboard["panels"]:
+            for target in panel["targets"]:
+                yield panel["title"], target["expr"]
+        for note in dashboard["annotations"]["list"]:
+            yield note["name"], note["expr"]
+        rules = json.loads(self.ask("/api/v1/rules", web=PROMETHEUS)[1])["data"]["groups"]
+        for rule in itertools.chain.from_iterable(group["rules"] for group in rules):
+            yield rule["name"], rule["query"]
+
     def test_prometheus(self):
-        """It scrapes, and tells a rate and a quantile."""
+        """It scrapes, and tells a rate and a quantile; all that the dashboard and the rules ask has an answer."""
         with self.prometheus():
             wait_until(lambda: self.query('up{job="postern"} == 1'), "a scrape", 30)
             time.sleep(1.5)
@@ -209,6 +222,41 @@ class Metrics(WebTest):
             wait_until(lambda: len(self.query(rate)) == 4, "rates of four fates", 20)
             slow = 'histogram_quantile(0.9, sum by (le) (rate(postern_setup_seconds_bucket[30s]))) > 0'
             self.assertEqual(len(wait_until(lambda: self.query(slow), "a quantile", 10)), 1)
+            for where, expression in self.expressions():
+                text = expression.replace("$instance", ".*").replace("$__rate_interval", "30s")
+                self.assertNotIn("$", text, where)
+                # What is compared may well have no answer.
+                asked, _, _ = re.sub(r"topk\(\d+, (.*)\)", r"\1", text).partition(" > 0")
+                status, body = self.ask(f"/api/v1/query?query={urllib.parse.quote(text)}", web=PROMETHEUS)
+                self.assertEqual((status, json.loads(body)["status"]), (200, "success"), (where, text, body))
+                if not re.search(r" [=!<>]=? ", asked):
+                    self.assertTrue(self.query(asked), (where, asked))
+
+    def test_dashboard_as_grafana_reads_it(self):
+        """Its importer and its panels: variables that exist, one identifier each, on a grid of 24, none over another."""
+        dashboard = json.loads((MONITORING / "grafana-dashboard.json").read_text())
+        variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
+        self.assertEqual(variables["datasource"]["type"], "datasource")
+        self.assertRegex(variables["instance"]["query"]["query"], r"^label_values\(postern_\w+, instance\)$")
+        used = set(re.findall(r"\$\{?(\w+)", json.dumps(dashboard["panels"]) + json.dumps(dashboard["annotations"])))
+        self.assertEqual({name for name in used if not name.startswith("__")}, set(variables))
+        source = {"type": "prometheus", "uid": "${datasource}"}
+        panels, taken = dashboard["panels"], set()
+        self.assertEqual(len({panel["id"] for panel in panels}), len(panels))
+        for panel in panels:
+            with self.subTest(panel=panel["title"]):
+                self.assertIn(panel["type"], ("stat", "timeseries"))
+                self.assertEqual([panel["datasource"], *(target["datasource"] for target in panel["targets"])],
+                    (1 + len(panel["targets"])) * [source])
+                self.assertEqual(len({target["refId"] for target in panel["targets"]}), len(panel["targets"]))
+                place = panel["gridPos"]
+                cells = set(itertools.product(range(place["x"], place["x"] + place["w"]),
+                    range(place["y"], place["y"] + place["h"])))
+                self.assertLessEqual(place["x"] + place["w"], 24)
+                self.assertEqual(cells & taken, set())
+                taken |= cells
+        self.assertIsInstance(dashboard["schemaVersion"], int)
+        self.assertTrue(dashboard["title"] and dashboard["uid"])
 
     # --- health ---
 
