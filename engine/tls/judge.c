@@ -173,9 +173,7 @@ static struct judgement *judgement_new(struct judge *judge, struct trust *trust,
 	leaf = n > 0 ? x509_parse(trust_context(trust), chain[0]) : NULL;
 	others = others_of(judge, trust, chain, n);
 	judgement->verdict = verify_x509(trust, leaf, others, subject, &path, judgement->detail);
-	judgement->is_read = leaf;
-	if (leaf)
-		certificate_of_x509(leaf, chain[0], &judgement->leaf);
+	judgement->is_read = leaf && certificate_read(chain[0], &judgement->leaf) == 0;
 	keep_issuer(judgement, path.issuer);
 	if (path.last)
 		judgement->issuer_url = x509_issuer_url(path.last);

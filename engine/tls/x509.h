@@ -51,7 +51,4 @@ enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X
 /* Where the certificate of its issuer is to be had, "http://..."; owned. NULL: it does not say. */
 char *x509_issuer_url(const X509 *x509);
 
-/* `der`: that which x509 was parsed from. */
-void certificate_of_x509(const X509 *x509, struct der der, struct certificate *ret_certificate);
-
 #endif
