@@ -265,17 +265,6 @@ static const char *fill(struct leaf_tbs *leaf, const struct forge_order *order,
 	return why;
 }
 
-/* Everything is checked before the CA's key is used. */
-static const char *check(const struct forge_order *order, struct leaf *leaf)
-{
-	size_t n;
-	uint8_t *der = leaf_write_unsigned(leaf, &n);
-	const char *why = der ? profile_leaf(order, der, n) : failed;
-
-	OPENSSL_free(der);
-	return why;
-}
-
 enum certgen_status forge(const struct forge_order *order, struct forge_leaf *ret_leaf,
 			  const char **ret_why)
 {
@@ -291,8 +280,9 @@ enum certgen_status forge(const struct forge_order *order, struct forge_leaf *re
 		why = profile_original(order, real->tbs);
 	if (!why)
 		why = fill(leaf->tbs, order, real->tbs, &result);
+	/* Everything is checked before the CA's key is used. */
 	if (!why)
-		why = check(order, leaf);
+		why = profile_leaf(order, leaf->tbs);
 	if (!why) {
 		result.der = leaf_sign(leaf, order->ca->key, order->ca->digest, &result.length);
 		why = result.der ? NULL : failed;

@@ -2,6 +2,7 @@
 #include "certgen/leaf.h"
 
 #include <openssl/asn1t.h>
+#include <stdbool.h>
 
 /* The templates want one word for a type. */
 typedef struct leaf LEAF;
@@ -62,26 +63,37 @@ static uint8_t *write_der(struct leaf *leaf, size_t *ret_n)
 	return der;
 }
 
-uint8_t *leaf_write_unsigned(struct leaf *leaf, size_t *ret_n)
+/* Any algorithm will do: libcrypto takes the fingerprint of what it judges, so it must be whole. */
+static bool set_algorithms(X509 *x509)
 {
-	/* SEQUENCE { SEQUENCE { OID 0.0 }, BIT STRING "" } */
-	static const uint8_t no_key[] = {
-		0x30, 0x08, 0x30, 0x03, 0x06, 0x01, 0x00, 0x03, 0x01, 0x00
-	};
-	const uint8_t *at = no_key;
-	ASN1_OBJECT *none = OBJ_nid2obj(NID_sha256WithRSAEncryption);
-	ASN1_TYPE *key = leaf->tbs->key;
-	uint8_t *der = NULL;
+	ASN1_OBJECT *any = OBJ_nid2obj(NID_sha256WithRSAEncryption);
+	const X509_ALGOR *outer;
 
-	/* The algorithms are put right by leaf_sign(). */
-	leaf->tbs->key = d2i_ASN1_TYPE(NULL, &at, sizeof(no_key));
-	if (leaf->tbs->key &&
-	    X509_ALGOR_set0(leaf->tbs->algorithm, none, V_ASN1_UNDEF, NULL) == 1 &&
-	    X509_ALGOR_set0(leaf->algorithm, none, V_ASN1_UNDEF, NULL) == 1)
-		der = write_der(leaf, ret_n);
-	ASN1_TYPE_free(leaf->tbs->key);
-	leaf->tbs->key = key;
-	return der;
+	X509_get0_signature(NULL, &outer, x509);
+	return X509_ALGOR_set0((X509_ALGOR *)outer, any, V_ASN1_UNDEF, NULL) == 1 &&
+	       X509_ALGOR_set0((X509_ALGOR *)X509_get0_tbs_sigalg(x509), any, V_ASN1_UNDEF, NULL) ==
+		       1 &&
+	       X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(x509), any, V_ASN1_UNDEF, NULL, NULL,
+				      0) == 1;
+}
+
+X509 *leaf_unsigned(const struct leaf_tbs *tbs)
+{
+	X509 *x509 = X509_new();
+	bool is_made = x509 && set_algorithms(x509) &&
+		       X509_set_version(x509, ASN1_INTEGER_get(tbs->version)) == 1 &&
+		       X509_set_serialNumber(x509, tbs->serial) == 1 &&
+		       X509_set_issuer_name(x509, tbs->issuer) == 1 &&
+		       X509_set1_notBefore(x509, tbs->validity->notBefore) == 1 &&
+		       X509_set1_notAfter(x509, tbs->validity->notAfter) == 1 &&
+		       X509_set_subject_name(x509, tbs->subject) == 1;
+
+	for (int i = 0; is_made && i < X509v3_get_ext_count(tbs->extensions); i++)
+		is_made = X509_add_ext(x509, X509v3_get_ext(tbs->extensions, i), -1) == 1;
+	if (is_made)
+		return x509;
+	X509_free(x509);
+	return NULL;
 }
 
 uint8_t *leaf_sign(struct leaf *leaf, EVP_PKEY *key, const EVP_MD *digest, size_t *ret_n)

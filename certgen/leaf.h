@@ -37,10 +37,10 @@ void leaf_free(struct leaf *leaf);
 struct leaf *leaf_parse(const uint8_t *der, size_t n);
 
 /*
- * As a certificate with an empty signature and, to spare its decoding, an empty key: for whoever is
- * to judge it first. Returns as leaf_sign() does.
+ * As libcrypto has certificates, for whoever is to judge it first: without a signature and, to
+ * spare its decoding, without the key. The caller's; NULL: no memory.
  */
-uint8_t *leaf_write_unsigned(struct leaf *leaf, size_t *ret_n);
+X509 *leaf_unsigned(const struct leaf_tbs *tbs);
 
 /* Signs and writes; the DER, OPENSSL_free()d by the caller, or NULL. */
 uint8_t *leaf_sign(struct leaf *leaf, EVP_PKEY *key, const EVP_MD *digest, size_t *ret_n);

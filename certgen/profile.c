@@ -2,6 +2,7 @@
 #include "certgen/profile.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 
 #include "certgen/x509.h"
 
@@ -96,23 +97,33 @@ static const char *check_host(X509 *leaf, const struct forge_order *order)
 	return r == 1 ? NULL : "the client asked for a name that is not among its names";
 }
 
-const char *profile_leaf(const struct forge_order *order, const uint8_t *der, size_t n)
+static bool has_key_of(const struct leaf_tbs *leaf, const struct forge_key *key)
 {
-	const uint8_t *at = der;
-	X509 *leaf = d2i_X509(NULL, &at, (long)n);
+	const ASN1_STRING *spki = leaf->key->value.sequence;
+
+	return leaf->key->type == V_ASN1_SEQUENCE &&
+	       ASN1_STRING_length(spki) == (int)key->spki_length &&
+	       memcmp(ASN1_STRING_get0_data(spki), key->spki, key->spki_length) == 0;
+}
+
+const char *profile_leaf(const struct forge_order *order, const struct leaf_tbs *leaf)
+{
+	X509 *x509 = leaf_unsigned(leaf);
 	const char *why = NULL;
 
 	/* X509_check_purpose() reads the extensions that the checks look at. */
-	if (!leaf || at != der + n || X509_check_purpose(leaf, -1, 0) != 1)
+	if (!x509 || X509_check_purpose(x509, -1, 0) != 1)
 		why = "its extensions cannot be read";
+	if (!why && !has_key_of(leaf, order->key))
+		why = "its key is another";
 	if (!why)
-		why = check_uses(leaf);
+		why = check_uses(x509);
 	if (!why)
-		why = check_life(leaf, order);
+		why = check_life(x509, order);
 	if (!why)
-		why = check_constraints(leaf, order->ca);
+		why = check_constraints(x509, order->ca);
 	if (!why)
-		why = check_host(leaf, order);
-	X509_free(leaf);
+		why = check_host(x509, order);
+	X509_free(x509);
 	return why;
 }

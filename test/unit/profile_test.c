@@ -122,6 +122,15 @@ static struct ca *load_ca(int64_t not_after, const char *constraints)
 	return made;
 }
 
+static void set_key(struct forge_key *made, EVP_PKEY *of)
+{
+	uint8_t *spki = NULL;
+	int n = i2d_PUBKEY(of, &spki);
+
+	assert_int_equal(forge_key_init(made, CERTGEN_KEY_EC, spki, (size_t)n), 0);
+	OPENSSL_free(spki);
+}
+
 /* --- forging --- */
 
 static struct forge_order order_of(const uint8_t *der, int n)
@@ -429,28 +438,45 @@ static void test_leaves(void **state)
 		uint8_t *der = NULL;
 		int n = i2d_X509(x509, &der);
 		struct forge_order order = order_of(NULL, 0);
-		const char *why = profile_leaf(&order, der, (size_t)n);
+		struct leaf *leaf = leaf_parse(der, (size_t)n);
+		const char *why = profile_leaf(&order, leaf->tbs);
 
 		if (!why != !leaves[i].words || (why && !strstr(why, leaves[i].words)))
 			fail_msg("case %zu: '%s'", i, why ? why : "");
-		assert_non_null(profile_leaf(&order, der, (size_t)n - 1));
+		leaf_free(leaf);
 		OPENSSL_free(der);
 		X509_free(x509);
 	}
 	ERR_clear_error();
 }
 
-static int set_up(void **state)
+static void test_other_key(void **state)
 {
-	uint8_t *spki = NULL;
+	X509 *x509 = make("Profile CA", NOW - HOUR, NOW + HOUR, leaves[0].extensions, 4);
+	EVP_PKEY *other = EVP_EC_gen("prime256v1");
+	struct forge_order order = order_of(NULL, 0);
+	struct forge_key ordered;
+	uint8_t *der = NULL;
+	int n = i2d_X509(x509, &der);
+	struct leaf *leaf = leaf_parse(der, (size_t)n);
 
 	(void)state;
-	pair = EVP_EC_gen("prime256v1");
-	int n = i2d_PUBKEY(pair, &spki);
+	assert_null(profile_leaf(&order, leaf->tbs));
+	set_key(&ordered, other);
+	order.key = &ordered;
+	assert_non_null(strstr(profile_leaf(&order, leaf->tbs), "key is another"));
+	forge_key_deinit(&ordered);
+	EVP_PKEY_free(other);
+	leaf_free(leaf);
+	OPENSSL_free(der);
+	X509_free(x509);
+}
 
-	if (forge_key_init(&key, CERTGEN_KEY_EC, spki, (size_t)n) < 0)
-		return -1;
-	OPENSSL_free(spki);
+static int set_up(void **state)
+{
+	(void)state;
+	pair = EVP_EC_gen("prime256v1");
+	set_key(&key, pair);
 	ca = load_ca(NOW + 300 * DAY, NULL);
 	return 0;
 }
@@ -471,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_own_certificate), cmocka_unit_test(test_host),
 		cmocka_unit_test(test_constrained_ca),  cmocka_unit_test(test_short_ca),
 		cmocka_unit_test(test_serials),         cmocka_unit_test(test_leaves),
+		cmocka_unit_test(test_other_key),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
