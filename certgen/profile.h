@@ -21,10 +21,10 @@
 const char *profile_original(const struct forge_order *order, const struct leaf_tbs *real);
 
 /*
- * The leaf that is about to be signed: an end entity, for TLS servers and for nothing else, with the
- * key that was ordered, inside the validity of its CA and the longest life allowed, with names that
- * the name constraints of the CA and of its issuers allow, among them the one that the client asked
- * for.
+ * The leaf that is about to be signed: an end entity, for TLS servers and for nothing else, with
+ * the key that was ordered, inside the validity of its CA and the longest life allowed, with names
+ * that the name constraints of the CA and of its issuers allow, among them the one that the client
+ * asked for.
  */
 const char *profile_leaf(const struct forge_order *order, const struct leaf_tbs *leaf);
 
