@@ -6,63 +6,7 @@
 #include <strings.h>
 
 #include "base/reader.h"
-
-/* Up to CR LF, which is taken as well. A lone CR or LF is an error. */
-static struct reader read_line(struct reader *r)
-{
-	const uint8_t *end = reader_left(r) ? memchr(r->at, '\r', reader_left(r)) : NULL;
-	size_t n = end ? (size_t)(end - r->at) : reader_left(r);
-	const uint8_t *at = reader_bytes(r, n);
-	struct reader line = reader_of(at, n);
-
-	if (reader_u16(r) != ('\r' << 8 | '\n') || (n > 0 && memchr(at, '\n', n)))
-		r->bad = true;
-	line.bad = r->bad;
-	return line;
-}
-
-/* Up to that byte, which is taken as well. */
-static struct reader read_until(struct reader *r, char stop)
-{
-	const uint8_t *end = reader_left(r) ? memchr(r->at, stop, reader_left(r)) : NULL;
-	size_t n = end ? (size_t)(end - r->at) : reader_left(r);
-	const uint8_t *at = reader_bytes(r, n);
-	struct reader part = reader_of(at, n);
-
-	(void)reader_u8(r);
-	part.bad = r->bad;
-	return part;
-}
-
-static bool is_word(const struct reader *part, const char *word)
-{
-	size_t n = strlen(word);
-
-	return reader_left(part) == n && strncasecmp((const char *)part->at, word, n) == 0;
-}
-
-/* RFC 9110 section 5.6.2 */
-static bool is_token(const struct reader *part)
-{
-	static const char others[] = "!#$%&'*+-.^_`|~";
-
-	for (const uint8_t *at = part->at; at < part->end; at++) {
-		bool is_letter = (*at | 0x20) >= 'a' && (*at | 0x20) <= 'z';
-
-		if (!is_letter && (*at < '0' || *at > '9') && (*at == 0 || !strchr(others, *at)))
-			return false;
-	}
-	return reader_left(part) > 0;
-}
-
-/* Blanks and what can be seen; in UTF-8, too, as far as this is concerned. */
-static bool is_field_value(const struct reader *part)
-{
-	for (const uint8_t *at = part->at; at < part->end; at++)
-		if ((*at < ' ' && *at != '\t') || *at == 0x7f)
-			return false;
-	return true;
-}
+#include "http/line.h"
 
 static bool is_safe_method(const struct reader *part)
 {
@@ -121,24 +65,15 @@ static bool excludes(const struct reader *name)
 					     "Upgrade", "Trailer" };
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (is_word(name, names[i]))
+		if (line_is(name, names[i]))
 			return true;
 	return false;
 }
 
-static struct reader trim(struct reader part)
-{
-	while (part.at < part.end && (*part.at == ' ' || *part.at == '\t'))
-		part.at++;
-	while (part.end > part.at && (part.end[-1] == ' ' || part.end[-1] == '\t'))
-		part.end--;
-	return part;
-}
-
 static bool read_request_line(struct reader line, struct request *ret_request)
 {
-	struct reader method = read_until(&line, ' ');
-	struct reader target = read_until(&line, ' ');
+	struct reader method = line_until(&line, ' ');
+	struct reader target = line_until(&line, ' ');
 	static const char version[] = "HTTP/1.1";
 
 	if (!reader_ok(&line) || !is_safe_method(&method) || !is_path(&target) ||
@@ -153,12 +88,12 @@ static bool read_request_line(struct reader line, struct request *ret_request)
 
 static bool read_field(struct reader line, struct request *ret_request)
 {
-	struct reader name = read_until(&line, ':');
-	struct reader value = trim(line);
+	struct reader name = line_until(&line, ':');
+	struct reader value = line_trim(line);
 
-	if (!reader_ok(&line) || !is_token(&name) || !is_field_value(&value) || excludes(&name))
+	if (!reader_ok(&line) || !line_is_token(&name) || !line_is_value(&value) || excludes(&name))
 		return false;
-	if (!is_word(&name, "Host"))
+	if (!line_is(&name, "Host"))
 		return true;
 	if (ret_request->authority || !is_authority(&value))
 		return false;
@@ -172,10 +107,10 @@ bool request_read(const void *bytes, size_t n, struct request *ret_request)
 	struct reader r = reader_of(bytes, n);
 	struct request request = { 0 };
 
-	if (n > REQUEST_MAX || !read_request_line(read_line(&r), &request))
+	if (n > REQUEST_MAX || !read_request_line(line_read(&r), &request))
 		return false;
 	for (;;) {
-		struct reader line = read_line(&r);
+		struct reader line = line_read(&r);
 
 		if (!reader_ok(&line))
 			return false;
