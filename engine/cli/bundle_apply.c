@@ -140,7 +140,8 @@ static int adopt(struct application *a)
 					     "again");
 	if (generation_mark_adopted(&a->generations, a->id, &error) < 0)
 		return fail(a, &error);
-	printf("%zu learned servers\n", a->entries.n - n_without_room);
+	printf("%zu learned server%s\n", a->entries.n - n_without_room,
+	       a->entries.n - n_without_room == 1 ? "" : "s");
 	if (n_without_room > 0)
 		return cli_fail(CLI_FAILURE, "%zu learned servers more had no room",
 				n_without_room);

@@ -245,8 +245,10 @@ static int sign_and_write(struct packer *packer)
 	free(bytes);
 	if (r < 0)
 		return cli_fail(CLI_FAILURE, "%s: %s", cli->output, strerror(-r));
-	printf("%s: bundle %llu, %u files, %zu learned servers\n", cli->output,
-	       (unsigned long long)packer->manifest.serial, packer->manifest.n, packer->n_entries);
+	printf("%s: bundle %llu, %u file%s, %zu learned server%s\n", cli->output,
+	       (unsigned long long)packer->manifest.serial, packer->manifest.n,
+	       packer->manifest.n == 1 ? "" : "s", packer->n_entries,
+	       packer->n_entries == 1 ? "" : "s");
 	return CLI_OK;
 }
 

@@ -102,15 +102,44 @@ int cli_print(const struct cli *cli, const void *bytes, size_t n)
 		     : CLI_OK;
 }
 
-static void print_help(FILE *file)
+/* Whether its first word is this; any command's is NULL. */
+static bool is_in_group(const struct command *command, const char *word)
 {
-	fputs("usage: postern COMMAND [--config FILE] [ARGUMENTS]\n\n", file);
-	for (int i = 0; i < N_COMMANDS; i++)
-		fprintf(file, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments,
+	size_t n = strcspn(command->name, " ");
+
+	return !word || (strlen(word) == n && strncmp(command->name, word, n) == 0);
+}
+
+/* Of the commands with this first word, or of all for NULL; false: there is none. */
+static bool print_help(FILE *file, const char *group)
+{
+	bool has_any = false;
+
+	for (int i = 0; i < N_COMMANDS; i++) {
+		if (!is_in_group(&commands[i], group))
+			continue;
+		if (!has_any)
+			fputs("usage: postern COMMAND [--config FILE] [ARGUMENTS]\n\n", file);
+		has_any = true;
+		fprintf(file, "  %s%s%s\n        %s\n", commands[i].name,
+			*commands[i].arguments ? " " : "", commands[i].arguments,
 			commands[i].summary);
+	}
+	if (!has_any)
+		return false;
 	fputs("\nThe configuration is " CLI_CONFIG " unless --config names another.\n"
 	      "Exit code: 0 done, 1 failed, 2 wrong arguments or configuration. See postern(1).\n",
 	      file);
+	return true;
+}
+
+static int print_usage(const struct command *command)
+{
+	printf("usage: postern %s%s%s%s\n\n  %s\n\nSee postern(1).\n", command->name,
+	       strchr(command->options, 'c') || strchr(command->options, 'm') ? " [--config FILE]"
+									      : "",
+	       *command->arguments ? " " : "", command->arguments, command->summary);
+	return CLI_OK;
 }
 
 #define TEXT(letter, member)                                                                       \
@@ -162,6 +191,7 @@ static bool takes_option(const struct command *command, int letter)
 /* argv[0] is the command's last word. */
 static int read_options(const struct command *command, int argc, char **argv, struct cli *cli)
 {
+	char name[64]; /* as getopt() complains */
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "subject", required_argument, NULL, 's' },
@@ -190,6 +220,8 @@ static int read_options(const struct command *command, int argc, char **argv, st
 	};
 	int letter;
 
+	snprintf(name, sizeof(name), "postern: %s", command->name);
+	argv[0] = name;
 	while ((letter = getopt_long(argc, argv, "o:i:", options, NULL)) != -1) {
 		if (letter == '?')
 			return CLI_USAGE;
@@ -242,10 +274,17 @@ static int count_words(const struct command *command, int argc, char **argv)
 	return argc >= 2 && strcmp(argv[1], command->name + first + 1) == 0 ? 2 : 0;
 }
 
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
-		print_help(stdout);
+	bool wants_help = argc >= 2 && is_help(argv[argc - 1]);
+
+	if (argc == 2 && (wants_help || strcmp(argv[1], "help") == 0)) {
+		print_help(stdout, NULL);
 		return CLI_OK;
 	}
 	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
@@ -256,8 +295,11 @@ int main(int argc, char **argv)
 		int n = count_words(&commands[i], argc - 1, argv + 1);
 
 		if (n > 0)
-			return run(&commands[i], argc - n, argv + n);
+			return wants_help ? print_usage(&commands[i])
+					  : run(&commands[i], argc - n, argv + n);
 	}
-	print_help(stderr);
-	return CLI_USAGE;
+	if (!print_help(wants_help ? stdout : stderr, argc >= 2 ? argv[1] : NULL))
+		return cli_fail(CLI_USAGE, "what is '%s'? \"postern --help\" says what there is",
+				argv[1]);
+	return wants_help ? CLI_OK : CLI_USAGE;
 }

@@ -325,8 +325,10 @@ void roster_write(struct text *text, const struct roster *hosts, const struct ro
 		text_put(text, "<div class=\"token\"><label>Token, which <code>postern web token"
 			       "</code> prints<br><input name=\"token\" type=\"password\" required "
 			       "autocomplete=\"current-password\"></label></div>\n");
-	text_put(text, "<table><thead><tr><th>host<th>class<th>state<th>evidence<th>last seen"
-		       "<th class=\"n\">hits");
+	text_put(text,
+		 "<table class=\"hosts\"><thead><tr><th>host<th>class<th>state<th>evidence<th>last "
+		 "seen"
+		 "<th class=\"n\">hits");
 	text_put(text, may_change ? "<th>\n" : "\n");
 	text_put(text, "</thead><tbody>\n");
 	for (unsigned i = 0; i < hosts->n; i++)

@@ -123,6 +123,14 @@ class Command(unittest.TestCase):
         for arguments in ((), ("bogus",), ("check", "--der"), ("check", "word"), ("ca", "import")):
             done = self.run_program("engine/cli/postern", *arguments)
             self.assertEqual(done.returncode, 2, arguments)
+        self.assertIn("what is 'bogus'?", self.run_program("engine/cli/postern", "bogus").stderr)
+        self.assertIn("postern: ca init: unrecognized option '--bogus'",
+            self.run_program("engine/cli/postern", "ca", "init", "--bogus").stderr)
+        shown = {words: self.run_program("engine/cli/postern", *words.split()) for words in
+            ("help", "ca --help", "ca init --help", "top -h")}
+        self.assertEqual({done.returncode for done in shown.values()}, {0})
+        self.assertEqual([("top" in done.stdout, "ca init" in done.stdout, "ca show" in done.stdout)
+            for done in shown.values()], [(True, True, True), (False, True, True), (False, True, False), (True, False, False)])
         for program in ("engine/cli/postern", "engine/posternd"):
             self.assertIn("--config", self.run_program(program, "--help").stdout)
             self.assertRegex(self.run_program(program, "--version").stdout, r"\d+\.\d+\.\d+")

@@ -164,7 +164,7 @@ class TwoBoxes(LabTest):
             time.sleep(0.5)
             is_over.set()
             browser.join()
-        self.assertIn("applied, posternd has reloaded\n1 learned servers\n", told)
+        self.assertIn("applied, posternd has reloaded\n1 learned server\n", told)
         self.assertEqual(set(statuses), {200})
         session.send(b"GET / HTTP/1.1\r\nHost: plain.example\r\nConnection: close\r\n\r\n")
         self.assertIn(b"200 OK", session.receive())

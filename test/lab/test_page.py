@@ -56,7 +56,8 @@ class Page(WebTest):
             extensions=("basicConstraints=critical,CA:true", "keyUsage=critical,keyCertSign,cRLSign"))
         for host in ("plain.example", "passed.example", "blocked.example"):
             cls.nginx.site(host)
-        cls.asking = ["approved.example", "forbidden.example", "kept.example", "forgotten.example", "hostile.example"]
+        cls.asking = ["approved.example", "forbidden.example", "kept.example", "forgotten.example",
+            f"{'long' * 13}.example", "hostile.example"]
         for host in cls.asking:
             cls.nginx.requiring(host)
         hostile = cls.pki.server("hostile.example", issuer="hostile")
@@ -108,13 +109,17 @@ class Page(WebTest):
                 self.curl(host)
         browser = self.browser
         for name, path, options in (("overview", "/", {}), ("overview-dark", "/", {"dark": True}),
-                ("hosts", "/hosts", {}), ("hosts-dark", "/hosts", {"dark": True}), ("narrow", "/", {"width": 420})):
+                ("hosts", "/hosts", {}), ("hosts-dark", "/hosts", {"dark": True}), ("narrow", "/", {"width": 420}),
+                ("hosts-narrow", "/hosts", {"width": 420})):
             browser.visit(HOME + path)
             picture = self.pictures / f"{name}.png"
             browser.screenshot(picture, **options)
             self.assertGreater(picture.stat().st_size, 10000)
             wide = browser.evaluate("document.documentElement.scrollWidth > innerWidth")
             self.assertFalse(wide, f"{name} is wider than its window")
+            cut = browser.evaluate("[...document.querySelectorAll('section, figure')].some(one => "
+                "one.scrollWidth > one.clientWidth)")
+            self.assertFalse(cut, f"something in {name} is wider than its frame")
             browser.reset()
         if is_written:
             shutil.copy(self.pictures / "overview.png", REPOSITORY / "doc" / "page.png")
