@@ -2,6 +2,7 @@
 #include "daemon/announce.h"
 
 #include "base/clock.h"
+#include "conn/describe.h"
 #include "policy/reason.h"
 
 void announcer_init(struct announcer *announcer, struct engine *engine,
@@ -67,6 +68,20 @@ void announce_reload(struct announcer *announcer, const char *error)
 	line_text(line, "error", error);
 	line_object_end(line);
 	put(announcer, EVENT_RELOAD);
+}
+
+void announce_decision(void *context, const struct entry *entry, bool is_forgotten)
+{
+	struct engine *engine = context;
+	struct line line = { 0 };
+
+	if (!events_are_wanted(engine->events, EVENT_LEARNED) || atomic_load(&engine->is_draining))
+		return;
+	line_begin(&line, EVENT_LEARNED, clock_wall_us());
+	line_text(&line, "what", is_forgotten ? "forgotten" : learn_state_text(entry->state));
+	describe_entry(&line, "entry", entry);
+	events_put_line(engine->events, EVENT_LEARNED, &line);
+	line_deinit(&line);
 }
 
 static void describe_connections(struct line *line, const struct announcer *announcer)

@@ -25,6 +25,12 @@ void announce_mode(struct announcer *announcer);
 /* The configuration was read anew; `error`: why not, or NULL. */
 void announce_reload(struct announcer *announcer, const char *error);
 
+/*
+ * What the operator decided about a server, by `postern learned`, the page or a bundle. For any
+ * thread: `context` is the struct engine.
+ */
+void announce_decision(void *context, const struct entry *entry, bool is_forgotten);
+
 /* Statistics, when it is time: every `interval` ms. */
 void announce_stats(struct announcer *announcer, uint64_t interval);
 

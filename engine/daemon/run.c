@@ -146,6 +146,7 @@ static int prepare(struct running *run, struct config *config)
 	if (r < 0)
 		return r;
 	options = learned_options(config);
+	options.listener = (struct learned_listener){ announce_decision, engine };
 	r = learned_open(&options, config->learn.store, &engine->learned);
 	if (r < 0) {
 		log_error("learn.store: %s: %s", config->learn.store,

@@ -36,6 +36,7 @@ struct keeper {
 	struct table *table;
 	struct store *store;
 	uint64_t write_every; /* us */
+	struct learned_listener listener;
 	pthread_t thread;
 	int wake; /* eventfd: it is to end */
 	atomic_bool is_stopping;
@@ -48,6 +49,7 @@ struct keeper {
 	/* The thread's own. */
 	uint64_t end_by; /* the last writes; 0: it goes on */
 	bool is_loaded;
+	bool was_loaded; /* once: what comes now is news */
 	bool is_failing; /* and that was logged */
 	unsigned retry;  /* ms */
 	size_t n_batch;  /* changes that the store has not taken yet */
@@ -59,18 +61,29 @@ struct keeper {
 struct heard {
 	const struct store_change *change;
 	bool is_shared;
+	bool is_decision; /* of the operator, who did not tell this process: */
+	struct entry decided;
 };
 
-static enum table_verdict hear_gone(const struct entry *gone, const struct entry *entry,
+static enum table_verdict hear_gone(struct heard *heard, const struct entry *entry,
 				    enum table_was was)
 {
 	if (was != TABLE_WAS_THERE)
 		return TABLE_KEEP;
-	return entry_outlives(entry, gone) ? TABLE_PUT : TABLE_REMOVE;
+	if (entry_outlives(entry, &heard->change->entry))
+		return TABLE_PUT;
+	heard->is_decision = true;
+	heard->decided = *entry;
+	return TABLE_REMOVE;
 }
 
-static enum table_verdict hear_entry(const struct heard *heard, struct entry *entry,
-				     enum table_was was)
+static void note_decision(struct heard *heard, const struct entry *entry, uint32_t before)
+{
+	heard->is_decision = entry_is_operators(entry) && entry->decision > before;
+	heard->decided = *entry;
+}
+
+static enum table_verdict hear_entry(struct heard *heard, struct entry *entry, enum table_was was)
 {
 	struct entry told = heard->change->entry, before = *entry;
 
@@ -82,9 +95,11 @@ static enum table_verdict hear_entry(const struct heard *heard, struct entry *en
 		told.source = LEARN_FLEET;
 	if (was != TABLE_WAS_THERE) {
 		*entry = told;
+		note_decision(heard, entry, 0);
 		return TABLE_SET;
 	}
 	entry_merge(entry, &told);
+	note_decision(heard, entry, before.decision);
 	if (!entry_equal(entry, &told))
 		return TABLE_PUT;
 	return entry_equal(entry, &before) ? TABLE_SEEN : TABLE_SET;
@@ -92,10 +107,10 @@ static enum table_verdict hear_entry(const struct heard *heard, struct entry *en
 
 static enum table_verdict hear_edit(void *context, struct entry *entry, enum table_was was)
 {
-	const struct heard *heard = context;
+	struct heard *heard = context;
 
 	if (heard->change->is_gone)
-		return hear_gone(&heard->change->entry, entry, was);
+		return hear_gone(heard, entry, was);
 	return hear_entry(heard, entry, was);
 }
 
@@ -107,6 +122,8 @@ static void hear(void *context, const struct store_change *change)
 
 	key_make(&key, change->entry.host, &change->entry.server);
 	(void)table_edit(keeper->table, &key, hear_edit, &heard); /* a full table is no fault */
+	if (heard.is_decision && keeper->was_loaded && keeper->listener.decided)
+		keeper->listener.decided(keeper->listener.context, &heard.decided, change->is_gone);
 }
 
 /* --- from the table to the store --- */
@@ -145,7 +162,7 @@ static enum store_result load(struct keeper *keeper)
 	if (result != STORE_DONE)
 		return result;
 	table_queue_unseen(keeper->table);
-	keeper->is_loaded = true;
+	keeper->is_loaded = keeper->was_loaded = true;
 	return write_queue(keeper);
 }
 
@@ -248,7 +265,7 @@ static void await_tried(struct keeper *keeper)
 }
 
 int keeper_start(struct table *table, struct store *store, uint64_t write_every,
-		 struct keeper **ret_keeper)
+		 const struct learned_listener *listener, struct keeper **ret_keeper)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 	sigset_t all, before;
@@ -261,6 +278,7 @@ int keeper_start(struct table *table, struct store *store, uint64_t write_every,
 	keeper->table = table;
 	keeper->store = store;
 	keeper->write_every = write_every;
+	keeper->listener = *listener;
 	keeper->retry = RETRY_MIN_MS;
 	pthread_mutex_init(&keeper->lock, NULL);
 	pthread_cond_init(&keeper->tried_changed, NULL);

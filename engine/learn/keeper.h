@@ -2,6 +2,7 @@
 #ifndef POSTERN_LEARN_KEEPER_H
 #define POSTERN_LEARN_KEEPER_H
 
+#include "learn/listener.h"
 #include "learn/store.h"
 #include "learn/table.h"
 
@@ -13,7 +14,7 @@ struct keeper;
  * takes longer than that, the rest comes while the engine works. 0 or -errno.
  */
 int keeper_start(struct table *table, struct store *store, uint64_t write_every,
-		 struct keeper **ret_keeper);
+		 const struct learned_listener *listener, struct keeper **ret_keeper);
 /* Writes what is left, if the store takes it. NULL is fine. */
 bool keeper_stop(struct keeper *keeper);
 bool keeper_is_stored(struct keeper *keeper);

@@ -68,7 +68,8 @@ int learned_open(const struct learned_options *options, const char *url,
 		return r;
 	}
 	if (store)
-		r = keeper_start(&learned->table, store, options->write_every, &learned->keeper);
+		r = keeper_start(&learned->table, store, options->write_every, &options->listener,
+				 &learned->keeper);
 	if (r < 0) {
 		learned_free(learned);
 		return r;

@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "learn/census.h"
+#include "learn/listener.h"
 
 /*
  * The servers that are known to ask for a client certificate, or known not to: in memory, kept in a
@@ -23,6 +24,7 @@ struct learned_options {
 	unsigned siblings;    /* names that make an entry for all of them; 0: never */
 	unsigned per_client;  /* new entries that asked, per client and hour; 0: no limit */
 	uint64_t write_every; /* us between two writes to the store */
+	struct learned_listener listener;
 };
 
 #define LEARNED_DEFAULTS                                                                           \
@@ -43,7 +45,7 @@ int learned_open(const struct learned_options *options, const char *store,
 		 struct learned **ret_learned);
 /* Writes what is not written yet. False: it could not. */
 bool learned_free(struct learned *learned);
-/* A reload: all but `max` and `write_every`. */
+/* A reload: all but `max`, `write_every` and `listener`. */
 void learned_set_options(struct learned *learned, const struct learned_options *options);
 
 /* --- what is known --- */
@@ -142,9 +144,7 @@ enum learned_turn learned_probe_begin(struct learned *learned, const char *host,
 enum learned_turn learned_waiter_turn(struct learned *learned, struct learned_waiter *waiter);
 /* The prober is done, well or not: all who wait are woken. */
 void learned_probe_end(struct learned *learned, struct learned_waiter *waiter);
-/*
- * No more interest; the prober's duty goes to the next who waits. wake() will not be called.
- */
+/* No more interest; the prober's duty goes to the next who waits. wake() will not be called. */
 void learned_waiter_cancel(struct learned *learned, struct learned_waiter *waiter);
 
 #endif

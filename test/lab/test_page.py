@@ -156,6 +156,8 @@ class Page(WebTest):
             browser.await_event("Page.loadEventFired")
             self.assertIn('role="status"', browser.dom())
             self.await_entry(host, state)
+            event = self.engine.event("learned", state, host)
+            self.assertEqual((event["entry"]["state"], event.get("flow_id")), (state, None))
         wait_until(lambda: self.curl("approved.example")[1]["fate"] == "pass", "the engine to hear of it")
 
     def test_forget(self):
@@ -165,6 +167,7 @@ class Page(WebTest):
         browser.await_event("Page.loadEventFired")
         self.assertIn("Forgotten", browser.dom())
         self.assertIsNone(self.entry(host))
+        self.assertEqual(self.engine.event("learned", "forgotten", host)["entry"]["state"], "pending")
 
     def test_without_token(self):
         """Neither none nor another; the form itself does not go without one."""

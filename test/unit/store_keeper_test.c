@@ -24,6 +24,7 @@ static struct {
 	unsigned n_held;
 	struct store_change news[4]; /* from elsewhere */
 	unsigned n_news;
+	char decided[256]; /* what the listener heard: "a.example forbidden;" */
 } fake;
 
 static struct table table;
@@ -123,9 +124,21 @@ static const struct store_ops ops = { .open = fake_open,
 				      .listen = fake_listen,
 				      .free = fake_free };
 
+/* By the thread, which holds the lock then. */
+static void decided(void *context, const struct entry *entry, bool is_forgotten)
+{
+	size_t n = strlen(fake.decided);
+
+	assert_ptr_equal(context, &fake);
+	snprintf(fake.decided + n, sizeof(fake.decided) - n, "%s %s;", entry->host,
+		 is_forgotten ? "forgotten" : learn_state_text(entry->state));
+}
+
+static const struct learned_listener listener = { decided, &fake };
+
 static void start(void)
 {
-	assert_int_equal(keeper_start(&table, &fake.store, 2000, &keeper), 0);
+	assert_int_equal(keeper_start(&table, &fake.store, 2000, &listener, &keeper), 0);
 }
 
 static int setup(void **state)
@@ -355,6 +368,42 @@ static void test_news(void **state)
 	assert_int_equal(held("new.example"), 0);
 }
 
+/* Only what is new, and what the operator did. */
+static void test_decisions(void **state)
+{
+	struct entry old = make("old.example", 5), bad = make("bad.example", 6);
+
+	(void)state;
+	old.state = LEARN_APPROVED;
+	bad.state = LEARN_FORBIDDEN;
+	old.decision = bad.decision = 1;
+	fake.held[fake.n_held++].entry = old;
+	start();
+	put(make("gone.example", 10));
+	old.last_seen = 20;
+	pthread_mutex_lock(&fake.lock);
+	fake.news[0].entry = make("seen.example", 20);
+	fake.news[1].entry = make("gone.example", 20);
+	fake.news[1].is_gone = true;
+	fake.news[2].entry = bad;
+	fake.news[3].entry = old;
+	fake.n_news = 4;
+	pthread_mutex_unlock(&fake.lock);
+	await(has("seen.example"));
+	pthread_mutex_lock(&fake.lock);
+	assert_string_equal(fake.decided, "bad.example forbidden;gone.example forgotten;");
+	old.state = LEARN_FORBIDDEN;
+	old.decision = 2;
+	fake.news[0].entry = old;
+	fake.n_news = 1;
+	*fake.decided = '\0';
+	pthread_mutex_unlock(&fake.lock);
+	await(held("old.example") && get("old.example", &old) && old.decision == 2);
+	pthread_mutex_lock(&fake.lock);
+	assert_string_equal(fake.decided, "old.example forbidden;");
+	pthread_mutex_unlock(&fake.lock);
+}
+
 static void test_no_store_at_start(void **state)
 {
 	(void)state;
@@ -392,9 +441,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_load_and_write),  TEST(test_later), TEST(test_lost),
-		TEST(test_forgotten_stays), TEST(test_news),  TEST(test_no_store_at_start),
-		TEST(test_evicted),
+		TEST(test_load_and_write),  TEST(test_later),     TEST(test_lost),
+		TEST(test_forgotten_stays), TEST(test_news),      TEST(test_no_store_at_start),
+		TEST(test_evicted),         TEST(test_decisions),
 #undef TEST
 	};
 
