@@ -60,11 +60,16 @@ static void put_string(struct line *line, const void *bytes, size_t n)
 	put(line, "\"");
 }
 
-static void put_hex(struct line *line, const char *key, const uint8_t *bytes, size_t n)
+static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+
+static void put_hex(struct line *line, const char *key, const uint8_t *bytes, size_t n,
+		    const char digits[17])
 {
 	put(line, "\"%s\":\"", key);
-	for (size_t i = 0; i < n; i++)
-		put(line, "%02X", bytes[i]);
+	for (size_t i = 0; i < n && sizeof(line->text) - line->n > 2; i++) {
+		line->text[line->n++] = digits[bytes[i] >> 4];
+		line->text[line->n++] = digits[bytes[i] & 15];
+	}
 	put(line, "\"");
 }
 
@@ -73,10 +78,7 @@ static void put_digest(struct line *line, const char *key, const uint8_t *der, s
 	uint8_t digest[32] = { 0 };
 
 	(void)EVP_Q_digest(NULL, "SHA256", NULL, der, n, digest, NULL);
-	put(line, "\"%s\":\"", key);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		put(line, "%02x", digest[i]);
-	put(line, "\"");
+	put_hex(line, key, digest, sizeof(digest), lower);
 }
 
 static void put_time(struct line *line, const char *key, int64_t seconds)
@@ -155,7 +157,7 @@ static void put_leaf(struct line *line, const struct forge_leaf *forged)
 	put_subject(line, leaf->tbs->subject);
 	put_names(line, leaf->tbs->extensions);
 	put_hex(line, "serial", ASN1_STRING_get0_data(leaf->tbs->serial),
-		(size_t)ASN1_STRING_length(leaf->tbs->serial));
+		(size_t)ASN1_STRING_length(leaf->tbs->serial), upper);
 	put(line, ",");
 	put_digest(line, "fingerprint", forged->der, forged->length);
 	put(line, ",");
@@ -187,7 +189,7 @@ static void compose(struct line *line, const struct record_use *use)
 	put(line, "\"ca\":{\"kind\":\"%s\",",
 	    order->kind == CERTGEN_TRUSTED ? "trusted" : "untrusted");
 	put_hex(line, "key_id", ASN1_STRING_get0_data(order->ca->key_id),
-		(size_t)ASN1_STRING_length(order->ca->key_id));
+		(size_t)ASN1_STRING_length(order->ca->key_id), upper);
 	put(line, "},\"server\":{");
 	put_digest(line, "fingerprint", order->leaf, order->leaf_length);
 	put(line, "}");

@@ -65,6 +65,8 @@ static void free_parsed(SIGNED *parsed)
 	ASN1_item_free((ASN1_VALUE *)parsed, ASN1_ITEM_rptr(SIGNED));
 }
 
+static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+
 /* Copies whole letters of UTF-8 as far as there is room, C1 control characters as '?'. */
 static void copy_letters(const char *bytes, size_t n, char *text, size_t size)
 {
@@ -109,21 +111,30 @@ static void name_text(const X509_NAME *name, char *text, size_t size)
 	BIO_free(bio);
 }
 
+static char *put_hex(char *text, uint8_t byte, const char digits[17])
+{
+	*text++ = digits[byte >> 4];
+	*text++ = digits[byte & 15];
+	return text;
+}
+
 void certificate_hex(const uint8_t digest[32], char ret_text[CERTIFICATE_SHA256_SIZE])
 {
 	for (size_t i = 0; i < 32; i++)
-		snprintf(ret_text + 2 * i, 3, "%02x", digest[i]);
+		ret_text = put_hex(ret_text, digest[i], lower);
+	*ret_text = '\0';
 }
 
 /* "0C:00:99" */
-static void colon_text(const uint8_t *bytes, size_t n, bool is_upper, char *text, size_t size)
+static void colon_text(const uint8_t *bytes, size_t n, const char digits[17], char *text,
+		       size_t size)
 {
-	text[0] = '\0';
 	for (size_t i = 0; i < n && 3 * i + 3 <= size; i++) {
 		if (i > 0)
 			*text++ = ':';
-		text += snprintf(text, 3, is_upper ? "%02X" : "%02x", bytes[i]);
+		text = put_hex(text, bytes[i], digits);
 	}
+	*text = '\0';
 }
 
 static void time_text(const ASN1_TIME *time, char text[CERTIFICATE_TIME_SIZE])
@@ -210,9 +221,9 @@ static void describe(const TBS *tbs, struct der der, struct certificate *ret_cer
 	name_text(tbs->subject, ret_certificate->subject, CERTIFICATE_NAME_SIZE);
 	name_text(tbs->issuer, ret_certificate->issuer, CERTIFICATE_NAME_SIZE);
 	colon_text(ASN1_STRING_get0_data(tbs->serial), (size_t)ASN1_STRING_length(tbs->serial),
-		   true, ret_certificate->serial, sizeof(ret_certificate->serial));
+		   upper, ret_certificate->serial, sizeof(ret_certificate->serial));
 	if (EVP_Digest(der.bytes, der.n, digest, &n_sha1, EVP_sha1(), NULL))
-		colon_text(digest, n_sha1, false, ret_certificate->sha1, CERTIFICATE_SHA1_SIZE);
+		colon_text(digest, n_sha1, lower, ret_certificate->sha1, CERTIFICATE_SHA1_SIZE);
 	certificate_digest(der, digest);
 	certificate_hex(digest, ret_certificate->fingerprint);
 	time_text(tbs->validity->notBefore, ret_certificate->not_before);
