@@ -17,7 +17,8 @@ struct inquiry {
 	UT_hash_handle hh; /* also links them in the order they were asked */
 	uint8_t key[32];
 	uint64_t number;             /* of the order */
-	struct judgement *judgement; /* whom it is about; counted; NULL: answered */
+	struct judgement *judgement; /* what it is about; counted; NULL: answered */
+	unsigned certificate;        /* of its path */
 	enum ocsp_status status;
 	uint64_t until; /* ms, for which the status holds, or an answer may come */
 };
@@ -38,7 +39,8 @@ void revocation_deinit(struct revocation *revocation)
 /* --- questions --- */
 
 /* NULL: no memory. What nobody can be asked about is unknown for a while. */
-static struct inquiry *ask(struct conn *c, const struct ocsp_question *question)
+static struct inquiry *ask(struct conn *c, unsigned certificate,
+			   const struct ocsp_question *question)
 {
 	struct revocation *revocation = &c->worker->revocation;
 	uint64_t now = c->worker->loop.now;
@@ -60,11 +62,13 @@ static struct inquiry *ask(struct conn *c, const struct ocsp_question *question)
 	if (inquiry->number > 0) {
 		inquiry->judgement = c->judgement;
 		inquiry->judgement->n_refs++;
+		inquiry->certificate = certificate;
 	}
 	return inquiry;
 }
 
-static struct inquiry *find(struct conn *c, const struct ocsp_question *question)
+static struct inquiry *find(struct conn *c, unsigned certificate,
+			    const struct ocsp_question *question)
 {
 	struct revocation *revocation = &c->worker->revocation;
 	struct inquiry *inquiry;
@@ -74,64 +78,103 @@ static struct inquiry *find(struct conn *c, const struct ocsp_question *question
 		forget(revocation, inquiry);
 		inquiry = NULL;
 	}
-	return inquiry ? inquiry : ask(c, question);
+	return inquiry ? inquiry : ask(c, certificate, question);
 }
 
 /* --- what follows --- */
 
-static void set_verdict(struct conn *c, enum verify_result verdict, const char *detail)
+static void set_verdict(struct conn *c, enum verify_result verdict, const char *what,
+			unsigned certificate)
 {
 	c->chain_verdict = verdict;
-	snprintf(c->detail, sizeof(c->detail), "OCSP: %s", detail);
+	snprintf(c->detail, sizeof(c->detail), "OCSP: %s (certificate %u of the chain)", what,
+		 certificate);
 }
 
-static void set_unknown(struct conn *c, bool must_be_answered, const char *detail)
+/* Whether it has to be known; `is_wanted`: the certificate wants it itself. */
+static bool is_needed(const struct conn *c, bool is_wanted)
 {
 	const struct config *config = config_of(c);
 
-	if (config->upstream.revocation_unknown != ACTION_INTERCEPT &&
-	    (must_be_answered || config->upstream.ocsp == OCSP_HARD))
-		set_verdict(c, VERIFY_REVOCATION_UNKNOWN, detail);
+	return config->upstream.revocation_unknown != ACTION_INTERCEPT &&
+	       (is_wanted || config->upstream.ocsp == OCSP_HARD);
 }
 
-bool revocation_is_awaited(struct conn *c)
+enum standing { GOOD, AWAITED, REVOKED, UNKNOWN };
+
+/* Of a certificate of the path, as far as it has to be known. *ret_why: it is unknown. */
+static enum standing look(struct conn *c, unsigned certificate, const char **ret_why)
 {
-	const struct ocsp_question *question;
+	const struct ocsp_question *question = judgement_question(c->judgement, certificate);
+	/* Of an authority's certificate, it would be about those that it makes. */
+	bool is_wanted = !question || (certificate == 0 && question->must_be_answered);
 	struct inquiry *inquiry;
 
-	if (config_of(c)->upstream.ocsp == OCSP_OFF || c->judgement->issuer.n == 0)
-		return false;
-	question = judgement_question(c->judgement);
-	if (!question) {
-		set_unknown(c, true, "no question can be made");
-		return false;
+	*ret_why = "no question can be made";
+	if (question && question->url[0] == '\0') {
+		*ret_why = "nobody to ask, and the certificate wants it";
+		/* Its issuer does not speak OCSP: that nobody can be asked is no unknown answer. */
+		return is_wanted && is_needed(c, true) ? UNKNOWN : GOOD;
 	}
-	if (question->url[0] == '\0') {
-		if (question->must_be_answered)
-			set_unknown(c, true, "nobody to ask, and the certificate wants it");
+	inquiry = question ? find(c, certificate, question) : NULL;
+	if (inquiry && inquiry->judgement)
+		return AWAITED;
+	if (inquiry && inquiry->status != OCSP_UNKNOWN)
+		return inquiry->status == OCSP_REVOKED ? REVOKED : GOOD;
+	if (question)
+		*ret_why = "no sound answer";
+	return is_needed(c, is_wanted) ? UNKNOWN : GOOD;
+}
+
+/*
+ * All are asked at once. That one is revoked is enough to know; that another is unknown is not, as
+ * long as an answer is on its way.
+ */
+bool revocation_is_awaited(struct conn *c)
+{
+	const struct judgement *judgement = c->judgement;
+	const char *why, *unknown = NULL;
+	unsigned which = 0;
+	bool is_awaited = false;
+
+	if (config_of(c)->upstream.ocsp == OCSP_OFF)
 		return false;
+	for (unsigned i = 0; i + 1 < judgement->n_path; i++) {
+		switch (look(c, i, &why)) {
+		case GOOD:
+			break;
+		case AWAITED:
+			is_awaited = true;
+			break;
+		case REVOKED:
+			set_verdict(c, VERIFY_REVOKED, "revoked", i);
+			return false;
+		case UNKNOWN:
+			unknown = why;
+			which = i;
+			break;
+		}
 	}
-	inquiry = find(c, question);
-	if (inquiry && inquiry->judgement) {
+	if (!unknown && judgement->is_path_cut && is_needed(c, false)) {
+		unknown = "too many authorities to ask";
+		which = judgement->n_path - 1;
+	}
+	if (is_awaited)
 		worker_set_waiting(c, true);
-		return true;
-	}
-	if (!inquiry || inquiry->status == OCSP_UNKNOWN)
-		set_unknown(c, question->must_be_answered, "no sound answer");
-	else if (inquiry->status == OCSP_REVOKED)
-		set_verdict(c, VERIFY_REVOKED, "revoked");
-	return false;
+	else if (unknown)
+		set_verdict(c, VERIFY_REVOCATION_UNKNOWN, unknown, which);
+	return is_awaited;
 }
 
 /* --- answers --- */
 
 static void settle(struct inquiry *inquiry, const uint8_t *bytes, size_t n, uint64_t now)
 {
+	const struct der *about = &inquiry->judgement->path[inquiry->certificate];
 	struct der answer = { .bytes = bytes, .n = n };
 	unsigned life = 0;
 
-	inquiry->status =
-		ocsp_read(answer, inquiry->judgement->der, inquiry->judgement->issuer, &life);
+	inquiry->status = ocsp_read(answer, about[0], about[1], &life);
 	if (inquiry->status != OCSP_UNKNOWN)
 		inquiry->until = now + 1000ULL * life;
 	judgement_unref(inquiry->judgement);

@@ -69,8 +69,11 @@ void judgement_unref(struct judgement *judgement)
 	if (!judgement || --judgement->n_refs > 0)
 		return;
 	free((void *)judgement->der.bytes);
-	OPENSSL_free((void *)judgement->issuer.bytes);
-	free(judgement->question);
+	for (unsigned i = 0; i < judgement->n_path; i++) {
+		if (i > 0)
+			OPENSSL_free((void *)judgement->path[i].bytes);
+		free(judgement->questions[i]);
+	}
 	free(judgement->issuer_url);
 	free(judgement);
 }
@@ -128,29 +131,39 @@ static STACK_OF(X509) *
 	return others;
 }
 
-/* Takes it over. */
-static void keep_issuer(struct judgement *judgement, X509 *issuer)
+/* Takes it over; NULL: there is none. */
+static void keep_path(struct judgement *judgement, STACK_OF(X509) * path)
 {
-	uint8_t *bytes = NULL;
-	int n = issuer ? i2d_X509(issuer, &bytes) : 0;
+	int n = sk_X509_num(path);
 
-	if (n > 0)
-		judgement->issuer = (struct der){ .bytes = bytes, .n = (size_t)n };
-	X509_free(issuer);
+	for (int i = 0; i < n && i < JUDGE_PATH_MAX; i++) {
+		uint8_t *bytes = NULL;
+		int size = i > 0 ? i2d_X509(sk_X509_value(path, i), &bytes) : 0;
+
+		if (size < 0)
+			break;
+		judgement->path[judgement->n_path++] =
+			i > 0 ? (struct der){ .bytes = bytes, .n = (size_t)size } : judgement->der;
+	}
+	judgement->is_path_cut = (int)judgement->n_path < n;
+	sk_X509_pop_free(path, X509_free);
 }
 
-const struct ocsp_question *judgement_question(struct judgement *judgement)
+const struct ocsp_question *judgement_question(struct judgement *judgement, unsigned certificate)
 {
-	struct ocsp_question *question = judgement->question;
+	const struct der *of = &judgement->path[certificate];
+	struct ocsp_question *question;
 
-	if (question)
-		return question;
+	if (certificate + 1 >= judgement->n_path)
+		return NULL;
+	if (judgement->questions[certificate])
+		return judgement->questions[certificate];
 	question = calloc(1, sizeof(*question));
-	if (!question || ocsp_ask(judgement->der, judgement->issuer, question) < 0) {
+	if (!question || ocsp_ask(of[0], of[1], question) < 0) {
 		free(question);
 		return NULL;
 	}
-	return judgement->question = question;
+	return judgement->questions[certificate] = question;
 }
 
 /* *ret_life: ms that it is good for. */
@@ -174,7 +187,7 @@ static struct judgement *judgement_new(struct judge *judge, struct trust *trust,
 	others = others_of(judge, trust, chain, n);
 	judgement->verdict = verify_x509(trust, leaf, others, subject, &path, judgement->detail);
 	judgement->is_read = leaf && certificate_read(chain[0], &judgement->leaf) == 0;
-	keep_issuer(judgement, path.issuer);
+	keep_path(judgement, path.chain);
 	if (path.last)
 		judgement->issuer_url = x509_issuer_url(path.last);
 	X509_free(path.last);

@@ -15,6 +15,8 @@
  */
 struct judge;
 
+enum { JUDGE_PATH_MAX = 8 }; /* certificates of a path, of which authorities can be asked */
+
 /* Counted by those who hold it. */
 struct judgement {
 	unsigned n_refs;
@@ -22,10 +24,14 @@ struct judgement {
 	uint64_t until; /* ms, monotonic, that it may be remembered; 0: not at all */
 	char detail[VERIFY_DETAIL_SIZE]; /* as of verify_chain() */
 	struct der der;                  /* the leaf; owned */
-	struct der issuer;               /* whose key signed it, when it verifies; owned */
-	struct ocsp_question *question;  /* once it was wanted; owned */
 	char *issuer_url;                /* of what is missing in the chain; owned; NULL: nothing */
-	bool is_read;                    /* it was; the rest is zero otherwise */
+	/* When it verifies: the leaf, and up to the anchor each certificate whose key signed the one
+	 * before; owned, but for the first. */
+	struct der path[JUDGE_PATH_MAX];
+	unsigned n_path;
+	bool is_path_cut;                                /* there are more */
+	struct ocsp_question *questions[JUDGE_PATH_MAX]; /* once they were wanted; owned */
+	bool is_read;                                    /* it was; the rest is zero otherwise */
 	struct certificate leaf;
 };
 
@@ -42,8 +48,11 @@ void judge_free(struct judge *judge);
 /* As verify_chain(), at `now` (ms, monotonic); counted. NULL: no memory. */
 struct judgement *judge_chain(struct judge *judge, struct trust *trust, const struct der *chain,
 			      unsigned n, const struct verify_subject *subject, uint64_t now);
-/* What its issuer is to be asked; made once. NULL: there is no issuer, or it cannot be made. */
-const struct ocsp_question *judgement_question(struct judgement *judgement);
+/*
+ * What the issuer of a certificate of the path is to be asked, for all but the last of it; made
+ * once. NULL: it cannot be made.
+ */
+const struct ocsp_question *judgement_question(struct judgement *judgement, unsigned certificate);
 void judgement_unref(struct judgement *judgement);
 
 #endif

@@ -301,16 +301,6 @@ static X509 *last_of(X509_STORE_CTX *context)
 	return last;
 }
 
-static X509 *issuer_of_leaf(X509_STORE_CTX *context)
-{
-	STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(context);
-	X509 *issuer = sk_X509_num(path) > 1 ? sk_X509_value(path, 1) : NULL;
-
-	if (issuer)
-		X509_up_ref(issuer);
-	return issuer;
-}
-
 enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X509) * others,
 			       const struct verify_subject *subject, struct verify_path *ret_path,
 			       char ret_detail[VERIFY_DETAIL_SIZE])
@@ -323,8 +313,9 @@ enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X
 	    set_purpose(trust, context, subject)) {
 		result = verify(trust, context, leaf, subject, ret_detail);
 		if (ret_path && result == VERIFY_OK)
-			*ret_path = (struct verify_path){ .left = seconds_left(context),
-							  .issuer = issuer_of_leaf(context) };
+			*ret_path =
+				(struct verify_path){ .left = seconds_left(context),
+						      .chain = X509_STORE_CTX_get1_chain(context) };
 		else if (ret_path && result == VERIFY_UNTRUSTED)
 			*ret_path = (struct verify_path){ .last = last_of(context) };
 	}

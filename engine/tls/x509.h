@@ -39,9 +39,9 @@ void x509_push(STACK_OF(X509) * stack, X509 *x509);
  * VERIFY_OK; its `last`, when it is VERIFY_UNTRUSTED.
  */
 struct verify_path {
-	uint64_t left; /* seconds until the first certificate of it ends */
-	X509 *issuer;  /* of the leaf; counted; NULL: the leaf is an anchor itself */
-	X509 *last;    /* when the path ends below an anchor: whose issuer is missing; counted */
+	uint64_t left;          /* seconds until the first certificate of it ends */
+	STACK_OF(X509) * chain; /* the leaf, those above it, the anchor; owned, counted */
+	X509 *last; /* when the path ends below an anchor: whose issuer is missing; counted */
 };
 
 enum verify_result verify_x509(const struct trust *trust, X509 *leaf, STACK_OF(X509) * others,

@@ -368,13 +368,13 @@ def _(pki, host):
     return leaf(pki, host)
 
 
-# What other tests look at, and what nothing does yet.
+# What other tests look at, which test/threats.py asks after, and what nothing does yet.
 ELSEWHERE = (
     ("V24", "OCSP: a stapled answer", *2 * ("not asked for: the engine asks the responder itself",)),
-    ("V36", "upstream weaker than what the client is shown", *2 * ("never: `test_parameters.py`",)),
+    ("V36", "upstream weaker than what the client is shown", *2 * ("never: `lab.parameters Parameters.test_not_stronger`",)),
     ("V39", "known attacks on both faces", *2 * ("`doc/conformance.md`",)),
-    ("V40", "the CA's key at rest", *2 * ("`test/unit/ca_test.c`",)),
-    ("V41", "the trust store", *2 * ("the owner's; followed when it changes: V32 here",)),
+    ("V40", "the CA's key at rest", *2 * ("`unit.ca`",)),
+    ("V41", "the trust store", *2 * ("nobody else may write to it: `unit.trust`; followed when it changes: V32 here",)),
     ("V42", "the client is told", *2 * ("the alert in each row",)),
 )
 
@@ -466,8 +466,17 @@ class Trust(LabTest):
         cls.asking("late.ocsp.example", asked, 8001)
         cls.asking("again.ocsp.example", asked, 8001)
         cls.pki.revoke(cls.real["revoked.ocsp.example"])
+        middles = {name: cls.pki.issue(f"Middle {name}", cls.pki.root, extensions=(
+            *AUTHORITY, f"authorityInfoAccess=OCSP;URI:http://ocsp.example:{port}/"))
+            for name, port in (("good", 8004), ("revoked", 8004), ("unknown", 8009))}
+        cls.pki.revoke(middles["revoked"])
+        for name, middle in middles.items():
+            cls.asking(f"{name}.chain.example", middle, 8005)
+            cls.asking(f"{name}.quiet.example", middle, None)
         for port, signer in enumerate(signers.values(), 8001):  # now that all are issued: they look but once
             servers.ocsp_responder(cls.lab, port, cls.pki, asked, signer)
+        servers.ocsp_responder(cls.lab, 8004, cls.pki, cls.pki.root, cls.pki.root)
+        servers.ocsp_responder(cls.lab, 8005, cls.pki, middles["good"], middles["good"])
 
     @classmethod
     def make_addresses(cls):
@@ -502,8 +511,8 @@ class Trust(LabTest):
 
     @classmethod
     def asking(cls, name, issuer, port, *extensions, host="ocsp.example"):
-        cls.real[name] = leaf(cls.pki, name, issuer=issuer, extensions=(
-            f"authorityInfoAccess=OCSP;URI:http://{host}:{port}/", *extensions))
+        address = (f"authorityInfoAccess=OCSP;URI:http://{host}:{port}/",) if port else ()
+        cls.real[name] = leaf(cls.pki, name, issuer=issuer, extensions=(*address, *extensions))
         cls.nginx.site(name, certificate=cls.real[name])
 
     @classmethod
@@ -595,12 +604,21 @@ class Trust(LabTest):
                     ("V24", "OCSP: not revoked, says whom its issuer made a responder", "delegated", INTERCEPT, "default"),
                     ("V24", "OCSP: revoked", "revoked", BLOCK, "certificate_revoked"),
                     ("V24", "OCSP: must-staple, and not revoked", "stapled", INTERCEPT, "default"),
+                    ("V25", "OCSP: neither it nor its intermediate is revoked", "good.chain", INTERCEPT, "default"),
+                    ("V25", "OCSP: nor the intermediate of one that names no responder", "good.quiet", INTERCEPT, "default"),
+                    ("V25", "OCSP: under a revoked intermediate", "revoked.quiet", BLOCK, "certificate_revoked"),
+                    ("V26", "OCSP: nobody answers about the intermediate", "unknown.quiet", BLOCK, UNKNOWN),
                     ("V26", "OCSP: signed by somebody who is no responder", "stranger", BLOCK, UNKNOWN),
                     ("V26", "OCSP: nobody answers", "nobody", BLOCK, UNKNOWN),
                     ("V26", "OCSP: the responder is silent", "silent", BLOCK, UNKNOWN),
                     ("V26", "OCSP: the answer is garbage", "garbage", BLOCK, UNKNOWN)):
-                yield number, what, *self.cells(f"{host}.ocsp.example", fate, reason)
+                host = f"{host}.example" if "." in host else f"{host}.ocsp.example"
+                yield number, what, *self.cells(host, fate, reason)
         with self.asked("soft"):
+            yield "V25", "OCSP: nobody answers about the leaf, and its intermediate is revoked, with `upstream.ocsp: soft`", \
+                *self.cells("revoked.chain.example", BLOCK, "certificate_revoked")
+            yield "V26", "OCSP: nobody answers about the intermediate, with `upstream.ocsp: soft`", *self.cells(
+                "unknown.quiet.example", INTERCEPT, "default")
             yield "V24", "OCSP: revoked, with `upstream.ocsp: soft`", *self.cells(
                 "revoked.ocsp.example", BLOCK, "certificate_revoked")
             yield "V26", "OCSP: nobody answers, with `upstream.ocsp: soft`", *self.cells(

@@ -9,6 +9,7 @@
 
 #include "test/unit/chain.h"
 #include "tls/judge.h"
+#include "tls/ocsp.h"
 #include "tls/shelf.h"
 
 static struct trust *trusts[2];
@@ -82,6 +83,34 @@ static int group_teardown(void **state)
 	OPENSSL_free((void *)other[0].bytes);
 	OPENSSL_free((void *)brief[0].bytes);
 	return 0;
+}
+
+/* n certificates, from a leaf up to the CA of group_setup(). */
+static void make_path(struct der *path, unsigned n)
+{
+	const uint8_t *at = chain[1].bytes;
+	X509 *above = d2i_X509(NULL, &at, (long)chain[1].n);
+
+	path[n - 1] = chain[1];
+	for (unsigned i = n - 1; i-- > 0;) {
+		struct chain_recipe recipe = { .issuer = above,
+					       .key = keys[0],
+					       .signer = keys[0],
+					       .extensions = { CHAIN_CA } };
+		char name[16];
+		X509 *made;
+
+		snprintf(name, sizeof(name), "%u", i);
+		recipe.name = name;
+		if (i == 0)
+			recipe.extensions[0] = (struct chain_extension){ NID_subject_alt_name,
+									 "DNS:a.test.example" };
+		made = chain_make(&recipe);
+		path[i] = chain_der(made);
+		X509_free(above);
+		above = made;
+	}
+	X509_free(above);
 }
 
 static int setup(void **state)
@@ -170,6 +199,52 @@ static void test_unreadable(void **state)
 	assert_int_equal(look(0, NULL, 0, "a.test.example", 0)->verdict, VERIFY_INVALID);
 }
 
+/* What can be asked about: each certificate by the one above it, and the anchor not. */
+static void test_questions(void **state)
+{
+	struct judgement *held = hold(0, chain, 2, "a.test.example", 0);
+	const struct ocsp_question *question;
+
+	(void)state;
+	assert_int_equal(held->n_path, 2);
+	assert_false(held->is_path_cut);
+	assert_memory_equal(held->path[1].bytes, chain[1].bytes, chain[1].n);
+	question = judgement_question(held, 0);
+	assert_non_null(question);
+	assert_ptr_equal(judgement_question(held, 0), question);
+	assert_null(judgement_question(held, 1));
+	assert_null(judgement_question(held, JUDGE_PATH_MAX - 1));
+	judgement_unref(held);
+	held = hold(0, chain, 2, "other.test", 0); /* not who it should be: nobody is asked */
+	assert_int_equal(held->n_path, 0);
+	assert_null(judgement_question(held, 0));
+	judgement_unref(held);
+}
+
+/* Authorities below authorities, as many as there may be and more. */
+static void test_long_path(void **state)
+{
+	struct der path[JUDGE_PATH_MAX + 1];
+
+	(void)state;
+	for (unsigned n = JUDGE_PATH_MAX - 1; n <= JUDGE_PATH_MAX + 1; n++) {
+		struct judgement *held;
+
+		make_path(path, n);
+		held = hold(0, path, n, "a.test.example", 0);
+		assert_int_equal(held->verdict, VERIFY_OK);
+		assert_int_equal(held->n_path, n < JUDGE_PATH_MAX ? n : JUDGE_PATH_MAX);
+		assert_int_equal(held->is_path_cut, n > JUDGE_PATH_MAX);
+		for (unsigned i = 0; i < held->n_path; i++) {
+			assert_memory_equal(held->path[i].bytes, path[i].bytes, path[i].n);
+			assert_int_equal(!judgement_question(held, i), i + 1 == held->n_path);
+		}
+		judgement_unref(held);
+		for (unsigned i = 0; i + 1 < n; i++)
+			OPENSSL_free((void *)path[i].bytes);
+	}
+}
+
 static void test_bound(void **state)
 {
 	const struct judgement *first;
@@ -241,8 +316,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_remembered), TEST(test_life),  TEST(test_unreadable),
-		TEST(test_bound),      TEST(test_shelf), TEST(test_shelf_bound),
+		TEST(test_remembered), TEST(test_life),        TEST(test_unreadable),
+		TEST(test_questions),  TEST(test_long_path),   TEST(test_bound),
+		TEST(test_shelf),      TEST(test_shelf_bound),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
