@@ -25,8 +25,8 @@ struct judgement {
 	char detail[VERIFY_DETAIL_SIZE]; /* as of verify_chain() */
 	struct der der;                  /* the leaf; owned */
 	char *issuer_url;                /* of what is missing in the chain; owned; NULL: nothing */
-	/* When it verifies: the leaf, and up to the anchor each certificate whose key signed the one
-	 * before; owned, but for the first. */
+	/* When it verifies: the leaf, then whose key signed it, up to the anchor; owned, but for
+	 * the first. */
 	struct der path[JUDGE_PATH_MAX];
 	unsigned n_path;
 	bool is_path_cut;                                /* there are more */

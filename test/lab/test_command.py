@@ -20,6 +20,10 @@ upstream: {trust_store: ca.crt}
 """
 
 
+def setUpModule():
+    os.umask(0o022)
+
+
 class Command(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="postern-command-")
@@ -150,5 +154,4 @@ class Command(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    os.umask(0o022)
     unittest.main()

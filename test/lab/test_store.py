@@ -473,4 +473,4 @@ class Password(Folder):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    unittest.main()
