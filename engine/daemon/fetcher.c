@@ -51,6 +51,16 @@ static void answer(int fd, uint64_t number, const uint8_t *bytes, size_t n)
 		log_debug("an answer is lost: %s", strerror(errno));
 }
 
+static void confine(bool may_fork)
+{
+	int r = fetcher_filter_enter(may_fork);
+
+	if (r == 0 || r == -ENOSYS) /* of a kernel without filters, certgen has spoken */
+		return;
+	log_error("system calls of the fetcher cannot be filtered: %s", strerror(-r));
+	_exit(1);
+}
+
 /* --- one request, in a process of its own --- */
 
 static _Noreturn void fetch(int fd, const struct fetch_order *order, const uint8_t *rest)
@@ -66,16 +76,11 @@ static _Noreturn void fetch(int fd, const struct fetch_order *order, const uint8
 				   .timeout_s = order->timeout_s,
 				   .max = sizeof(bytes) };
 	size_t n;
-	int r;
 
 	child_keep_only(&fd, 1);
 	(void)setrlimit(RLIMIT_CPU, &cpu);
 	alarm(order->timeout_s + 1); /* for all its parts together */
-	r = fetcher_filter_enter();
-	if (r < 0 && r != -ENOSYS) { /* of a kernel without filters, certgen has spoken */
-		log_error("system calls of the fetcher cannot be filtered: %s", strerror(-r));
-		_exit(1);
-	}
+	confine(false);
 	memcpy(url, rest, order->n_url);
 	url[order->n_url] = '\0';
 	n = http_fetch(&http, bytes);
@@ -216,6 +221,7 @@ static _Noreturn void be_fetcher(struct fetcher *fetcher)
 	for (unsigned i = 0; i < fetcher->n; i++)
 		kept[i] = fetcher->lines[i].fd;
 	child_keep_only(kept, fetcher->n);
+	confine(true);
 	keep_serving(fetcher);
 }
 

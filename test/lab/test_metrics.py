@@ -392,13 +392,13 @@ class Metrics(WebTest):
     # --- who may ask ---
 
     def test_privileges(self):
-        """No root, no capability, no new privileges; none of posternd's descriptors."""
+        """No root, no capability, no new privileges, few system calls."""
         pid = self.pids()["web"]
         status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
         self.assertNotIn("0", status["Uid"].split())
         for kind in ("CapPrm", "CapEff", "CapBnd" if not is_sanitized() else "CapEff"):
             self.assertEqual(int(status[kind], 16), 0, kind)
-        self.assertEqual(status["NoNewPrivs"].strip(), "1")
+        self.assertEqual((status["NoNewPrivs"].strip(), status["Seccomp"].strip()), ("1", "2"))
 
     def test_reload_moves_it(self):
         other = "127.0.0.1:9444"

@@ -30,7 +30,7 @@ libraries=(
 	'mbedtls/.*|psa/.*'  'engine/crypto/.*|engine/tls/(leaf\.c|mbed\.[ch]|mbed_(alert|io)\.c|mbed_keys\.[ch]|protect\.c|tickets\.c|label\.[ch]|binding\.[ch]|resumption\.c|resumption_mbed\.h|upstream\.c|downstream\.c|quic_keys\.c)'
 	'openssl/.*'         '(engine/crypto|engine/tls|certgen)/.*|engine/fleet/(manifest|signing)\.c'
 	'libp11\.h'          'certgen/ca_token\.c'
-	'seccomp\.h'         'certgen/filter\.c|engine/daemon/fetcher_filter\.c'
+	'seccomp\.h'         'engine/base/syscalls\.h'
 	'microhttpd\.h'      'engine/web/server\.c'
 	'sodium.*'           'engine/base/hash\.c|engine/crypto/.*|engine/tls/.*|engine/web/token\.c'
 	'yaml\.h'            'engine/policy/.*'

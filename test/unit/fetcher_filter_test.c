@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -123,15 +125,40 @@ static int try_exec(void)
 	return said(execl("/bin/true", "true", (char *)NULL));
 }
 
+static int try_child(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(fetcher_filter_enter(false) < 0 ? OTHERWISE : ALLOWED);
+	return pid < 0 || waitpid(pid, &status, 0) != pid ? REFUSED : WEXITSTATUS(status);
+}
+
+/* A process with users, networks, files of its own. */
+static int try_namespace(void)
+{
+	long pid = syscall(SYS_clone, SIGCHLD | CLONE_NEWUSER, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(0);
+	return said(pid);
+}
+
+static int try_dumpable(void)
+{
+	return said(prctl(PR_SET_DUMPABLE, 1));
+}
+
 /* What became of the process: its exit code, or minus the signal. */
-static int fate_of(int (*attempt)(void))
+static int fate_of(bool may_fork, int (*attempt)(void))
 {
 	pid_t pid = fork();
 	int status;
 
 	assert_true(pid >= 0);
 	if (pid == 0)
-		_exit(fetcher_filter_enter() < 0 ? OTHERWISE + 1 : attempt());
+		_exit(fetcher_filter_enter(may_fork) < 0 ? OTHERWISE + 1 : attempt());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -140,21 +167,27 @@ static void test_what_is_left(void **state)
 {
 	static const struct {
 		int (*attempt)(void);
-		int fate;
+		int fate, standing; /* of a request's process, and of those that make them */
 	} all[] = {
-		{ try_lookup, ALLOWED }, { try_read, ALLOWED },      { try_udp, ALLOWED },
-		{ try_raw, REFUSED },    { try_packet, REFUSED },    { try_local, REFUSED },
-		{ try_listen, REFUSED }, { try_netfilter, REFUSED }, { try_write, REFUSED },
-		{ try_create, REFUSED }, { try_fork, REFUSED },      { try_code, REFUSED },
-		{ try_kill, REFUSED },   { try_exec, -SIGSYS },
+		{ try_lookup, ALLOWED, ALLOWED },    { try_read, ALLOWED, ALLOWED },
+		{ try_udp, ALLOWED, ALLOWED },       { try_raw, REFUSED, REFUSED },
+		{ try_packet, REFUSED, REFUSED },    { try_local, REFUSED, REFUSED },
+		{ try_listen, REFUSED, REFUSED },    { try_netfilter, REFUSED, REFUSED },
+		{ try_write, REFUSED, REFUSED },     { try_create, REFUSED, REFUSED },
+		{ try_fork, REFUSED, ALLOWED },      { try_child, REFUSED, ALLOWED },
+		{ try_namespace, REFUSED, REFUSED }, { try_code, REFUSED, REFUSED },
+		{ try_dumpable, REFUSED, REFUSED },  { try_kill, REFUSED, REFUSED },
+		{ try_exec, -SIGSYS, -SIGSYS },
 	};
 
 	(void)state;
 	for (unsigned i = 0; i < N_OF(all); i++) {
-		int fate = fate_of(all[i].attempt);
+		int fate = fate_of(false, all[i].attempt);
+		int standing = fate_of(true, all[i].attempt);
 
-		if (fate != all[i].fate)
-			fail_msg("case %u: %d instead of %d", i, fate, all[i].fate);
+		if (fate != all[i].fate || standing != all[i].standing)
+			fail_msg("case %u: %d, %d instead of %d, %d", i, fate, standing,
+				 all[i].fate, all[i].standing);
 	}
 }
 
@@ -189,7 +222,7 @@ static void test_fetch(void **state)
 	server = fork();
 	if (server == 0)
 		serve_one(listener);
-	assert_int_equal(fate_of(try_fetch), ALLOWED);
+	assert_int_equal(fate_of(false, try_fetch), ALLOWED);
 	kill(server, SIGKILL);
 	waitpid(server, NULL, 0);
 	close(listener);
