@@ -392,6 +392,11 @@ enum learned_note learned_note(struct learned *learned, const struct entry *entr
 
 /* --- the operator --- */
 
+unsigned learned_forbids(const struct learned *learned)
+{
+	return atomic_load(&learned->table.n_forbids);
+}
+
 struct order {
 	uint64_t now;
 	bool is_forget;

@@ -98,6 +98,8 @@ unsigned learned_forget(struct learned *learned, const char *host, const union a
 			uint64_t now);
 unsigned learned_set_state(struct learned *learned, const char *host, const union addr *server,
 			   enum learn_state state, uint64_t now);
+/* How often an entry became forbidden, by whomever: what is being passed may have to end. */
+unsigned learned_forbids(const struct learned *learned);
 
 /* One that was exported: entry_merge(). 0, -ENOSPC (no room) or -ENOMEM. */
 int learned_import(struct learned *learned, const struct entry *entry);

@@ -324,12 +324,20 @@ static int record_set(struct table *table, struct shard *shard, const struct key
 	return 0;
 }
 
+/* After the entry itself: whoever sees the number sees the entry. */
+static void count_forbid(struct table *table, bool was_forbidden, const struct entry *entry)
+{
+	if (!was_forbidden && entry->state == LEARN_FORBIDDEN)
+		atomic_fetch_add(&table->n_forbids, 1);
+}
+
 int table_edit(struct table *table, const struct key *key, table_editor *editor, void *context)
 {
 	struct shard *shard = lock_shard(table, key);
 	struct record *record = record_find(shard, key);
 	struct entry entry;
 	enum table_was was = entry_begin(record, key, &entry);
+	bool was_forbidden = was == TABLE_WAS_THERE && entry.state == LEARN_FORBIDDEN;
 	int r = 0;
 
 	switch (editor(context, &entry, was)) {
@@ -341,9 +349,11 @@ int table_edit(struct table *table, const struct key *key, table_editor *editor,
 		break;
 	case TABLE_PUT:
 		r = record_set(table, shard, key, record, &entry, true);
+		count_forbid(table, was_forbidden, &entry);
 		break;
 	case TABLE_SET:
 		r = record_set(table, shard, key, record, &entry, false);
+		count_forbid(table, was_forbidden, &entry);
 		break;
 	case TABLE_FORGET:
 		if (record) {

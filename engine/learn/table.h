@@ -24,8 +24,9 @@ struct table {
 	unsigned max;      /* per shard; entries of the operator do not count */
 	/* Entries for any address, generalised ones: without such nobody looks for them. */
 	atomic_uint n_any, n_general;
-	atomic_uint epoch;  /* see table_queue_unseen() */
-	unsigned take_from; /* the shard whose turn it is; table_take()'s own */
+	atomic_uint n_forbids; /* how often an entry became forbidden */
+	atomic_uint epoch;     /* see table_queue_unseen() */
+	unsigned take_from;    /* the shard whose turn it is; table_take()'s own */
 };
 
 /* Without a store nothing is queued for it. 0 or -ENOMEM. */

@@ -105,6 +105,8 @@
 	X(END_TOTAL_TIMEOUT, "total_timeout", "passed for as long as timeouts.pass_total allows")  \
 	X(END_RULES_CHANGED, "rules_changed",                                                      \
 	  "a reload changed the rules, and they do not allow it (on_reload: end)")                 \
+	X(END_FORBIDDEN, "forbidden",                                                              \
+	  "passed for its request, until the operator forbade that (postern learned forbid)")      \
 	X(END_REFUSED, "refused", "the engine refused the connection")                             \
 	X(END_NO_RESOURCES, "no_resources", "out of descriptors or memory")                        \
 	X(END_SHUTDOWN, "shutdown", "the engine stopped")

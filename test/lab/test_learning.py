@@ -2,6 +2,7 @@
 """What is learned of servers: bound to what they proved, kept, guarded against those who would use it."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
@@ -26,8 +27,8 @@ class Learning(LabTest):
     def make_servers(cls):
         cls.alice = cls.pki.client("Alice")
         cls.nginx.site("plain.example")
-        for host in ("asks.example", "changed.example", "evidence.example", "kept.example", "forbidden.example", "pending.example", "counted.example",
-                "crowd.example", *(f"limit{number}.example" for number in range(4))):
+        for host in ("asks.example", "changed.example", "evidence.example", "kept.example", "forbidden.example",
+                "pending.example", "counted.example", "ended.example", "spared.example", "crowd.example", *(f"limit{number}.example" for number in range(4))):
             cls.nginx.requiring(host)
         cls.nginx.site("crowd.plain.example")
         # One address, one key, and a certificate for all names below one parent: login.gov's way.
@@ -138,6 +139,24 @@ class Learning(LabTest):
         self.postern("learned", "forget", host)
         wait_until(lambda: self.fate(host) == ("learn", REQUESTED), "the forgotten host probed")
         self.assertIn("nothing is known", self.postern("learned", "forget", "never.seen.example", code=1))
+
+    def test_forbidden_meanwhile(self):
+        """What is being passed to a server ends when that is forbidden; all else goes on."""
+        hosts = ("ended.example", "spared.example", "plain.example")
+        started = {host: self.connect(host) for host in hosts}
+        for host, (end, _) in started.items():
+            end.sendall(wire.make_hello(wire.any_context(), host))
+            self.assertTrue(wire.read_record(end))  # of the server, or of the engine in its place
+        wait_until(lambda: self.entry("ended.example"), "the entry", 5)
+        self.postern("learned", "forbid", "ended.example")
+        end, port = started.pop("ended.example")
+        with contextlib.suppress(ConnectionResetError):
+            while end.recv(65536):
+                pass
+        self.assert_line(port, "learn", REQUESTED, "forbidden")
+        for host, (end, port) in started.items():
+            end.close()
+            self.assertNotEqual(self.engine.connection(port)["end"], "forbidden", host)
 
     def test_added_by_hand(self):
         self.postern("learned", "add", "plain.example")
