@@ -47,14 +47,14 @@ static void give_back(void *memory, void *user)
 
 static void *resize(void *memory, size_t n, void *user)
 {
-	size_t before = memory ? malloc_usable_size(memory) : 0;
 	void *other = malloc(n);
 
-	if (!other)
-		return NULL;
-	if (memory)
+	if (other && memory) {
+		size_t before = malloc_usable_size(memory);
+
 		memcpy(other, memory, before < n ? before : n);
-	give_back(memory, user);
+		give_back(memory, user);
+	}
 	return other;
 }
 

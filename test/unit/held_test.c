@@ -364,6 +364,38 @@ static void test_broken(void **state)
 	}
 }
 
+/* The store grows by the double, keeps what is in it, and not beyond what all may hold. */
+static void test_growth(void **state)
+{
+	struct held_budget budget = { .limit = 200000 };
+	struct held held = { .budget = &budget };
+	char text[1000];
+	size_t n;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		memset(text, 'a' + (int)(i % 26), sizeof(text));
+		assert_true(held_reserve(&held, sizeof(text)));
+		held_put(&held.wire, text, sizeof(text));
+	}
+	assert_int_equal(budget.used, 131072);
+	for (size_t i = 0; i < 100000; i++)
+		assert_int_equal(held_body(&held, &n)[i], 'a' + (int)(i / 1000 % 26));
+	assert_int_equal(n, 100000);
+	assert_false(held_reserve(&held, 40000)); /* for a moment there would be both */
+	assert_false(held_reserve(&held, 1000000));
+	assert_int_equal(budget.used, 131072);
+	held_replace(&held, NULL, 0);
+	assert_int_equal(budget.used, 0);
+	assert_int_equal(held.wire.n, 0);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	assert_string_equal(scan_verdict_text(SCAN_NO_MEMORY), "no_memory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +409,8 @@ int main(void)
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -383,6 +383,28 @@ static void test_switching(void **state)
 	play_free(p);
 }
 
+/* Of a long target a part is kept for the log; a host that is longer than names may be is none. */
+static void test_long(void **state)
+{
+	char request[4096], path[2001] = "/", log[2100], host[257];
+	struct play *p = play_new(HTTP_1, "/no");
+
+	(void)state;
+	memset(path + 1, 'p', 1999);
+	snprintf(request, sizeof(request), "GET %s HTTP/1.1" END "Host: www.example" END END, path);
+	play(p, HTTP_TO_SERVER, request, strlen(request), 0);
+	play(p, HTTP_TO_CLIENT, OK(0), strlen(OK(0)), 0);
+	snprintf(log, sizeof(log), "GET www.example %.1024s 200 0/0;", path);
+	assert_string_equal(p->log, log);
+	assert_string_equal((char *)p->ways[HTTP_TO_SERVER].out, request);
+	memset(host, 'h', 256);
+	host[256] = '\0';
+	snprintf(request, sizeof(request), "GET / HTTP/1.1" END "Host: %s" END END, host);
+	play(p, HTTP_TO_SERVER, request, strlen(request), 0);
+	assert_int_equal(p->http->anomaly, HTTP_BAD_HOST);
+	play_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_others),
 		cmocka_unit_test(test_switching),
+		cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
