@@ -9,14 +9,13 @@
 #include "base/addr.h"
 #include "learn/census.h"
 #include "learn/listener.h"
+#include "learn/waiter.h"
 
 /*
  * The servers that are known to ask for a client certificate, or known not to: in memory, kept in a
  * store behind it, shared with other boxes where the store can. Any thread may call; no call waits
  * for the store. Moments are us since 1970.
  */
-struct learned;
-
 struct learned_options {
 	unsigned max;         /* entries; the least used make room, never the operator's */
 	uint64_t ask_again;   /* us: how often one caller is asked to probe an expired entry */
@@ -120,33 +119,5 @@ size_t learned_count(struct learned *learned);
 void learned_take_census(struct learned *learned, struct learned_census *ret_census);
 /* Whether the store takes what it is given; false also while it has not been reached yet. */
 bool learned_is_stored(struct learned *learned);
-
-/* --- one probe for all who wait --- */
-
-enum learned_turn {
-	LEARNED_TURN_PROBE, /* the caller probes, and ends with learned_probe_end() or _cancel() */
-	LEARNED_TURN_WAIT,  /* another does: wake() will be called */
-	LEARNED_TURN_DONE,  /* the other is done: look again */
-};
-
-/*
- * Embedded in its owner, zero but for `wake`. wake() is called from any thread, under a lock: it
- * wakes the owner's thread and does nothing else. The owner then asks learned_waiter_turn().
- */
-struct learned_waiter {
-	void (*wake)(struct learned_waiter *waiter);
-	struct learned_waiter *prev, *next; /* the rest is the module's */
-	struct flight *flight;
-	enum learned_turn turn;
-};
-
-/* PROBE or WAIT. Without memory each caller is told to probe. */
-enum learned_turn learned_probe_begin(struct learned *learned, const char *host,
-				      const union addr *server, struct learned_waiter *waiter);
-enum learned_turn learned_waiter_turn(struct learned *learned, struct learned_waiter *waiter);
-/* The prober is done, well or not: all who wait are woken. */
-void learned_probe_end(struct learned *learned, struct learned_waiter *waiter);
-/* No more interest; the prober's duty goes to the next who waits. wake() will not be called. */
-void learned_waiter_cancel(struct learned *learned, struct learned_waiter *waiter);
 
 #endif
