@@ -16,6 +16,8 @@
  * store behind it, shared with other boxes where the store can. Any thread may call; no call waits
  * for the store. Moments are us since 1970.
  */
+struct learned;
+
 struct learned_options {
 	unsigned max;         /* entries; the least used make room, never the operator's */
 	uint64_t ask_again;   /* us: how often one caller is asked to probe an expired entry */
