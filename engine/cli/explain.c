@@ -73,7 +73,7 @@ static void print_text(const struct explanation *e)
 {
 	char address[ADDR_TEXT_MAX];
 
-	printf("%s at %s: %s, by %s\n", e->subject.host, addr_text(&e->subject.server, address),
+	printf("%s at %s: %s (%s)\n", e->subject.host, addr_text(&e->subject.server, address),
 	       e->fate, e->because);
 	if (e->verdict.file)
 		printf("  rule         %s:%u: %s\n", e->verdict.file, e->verdict.line,

@@ -62,7 +62,8 @@ static void print_text(const struct status *status, enum status_door door, const
 	printf("on failure        %s\n",
 	       status->mode ? "closed: new connections are dropped"
 			    : "open: new connections are forwarded without inspection");
-	printf("rules             %s%s%s\n", status->has_iptables ? "iptables " : "",
+	printf("rules             %s%s%s%s\n", status->has_iptables ? "iptables" : "",
+	       status->has_iptables && status->has_nftables ? " " : "",
 	       status->has_nftables ? "nftables" : "",
 	       status->has_iptables || status->has_nftables ? "" : "not loaded");
 	printf("FORWARD rules     %s\n",

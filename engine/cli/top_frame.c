@@ -103,8 +103,20 @@ static void put_fates(struct text *text, const struct top *top)
 	}
 }
 
+/* Columns: median and 99 % of what was between the samples. */
+static void put_quantiles(struct text *text, const struct sample *from, const struct sample *to,
+			  enum metrics_time time)
+{
+	char a[PLOT_NUMBER], b[PLOT_NUMBER];
+
+	text_add(text, " %8s %8s",
+		 plot_number(PLOT_SECONDS, sample_quantile(from, to, time, 0.5), a),
+		 plot_number(PLOT_SECONDS, sample_quantile(from, to, time, 0.99), b));
+}
+
 static void put_times(struct text *text, const struct top *top)
 {
+	static const struct sample beginning;
 	static const struct {
 		const char *name;
 		enum metrics_time time;
@@ -116,12 +128,15 @@ static void put_times(struct text *text, const struct top *top)
 
 	for (unsigned i = 1; i <= MINUTE && history_back(top->history, i); i++)
 		from = history_back(top->history, i);
-	text_put(text, "\nlast minute: median, 99 %\n");
-	for (unsigned i = 0; i < N_OF(rows); i++)
-		text_add(text, "%-12s %8s %8s\n", rows[i].name,
-			 plot_number(PLOT_SECONDS, sample_quantile(from, to, rows[i].time, 0.5), a),
-			 plot_number(PLOT_SECONDS, sample_quantile(from, to, rows[i].time, 0.99),
-				     b));
+	text_put(text, "\n                   last minute           from the start\n"
+		       "time           median     99 %      median     99 %\n");
+	for (unsigned i = 0; i < N_OF(rows); i++) {
+		text_add(text, "%-12s", rows[i].name);
+		put_quantiles(text, from, to, rows[i].time);
+		text_put(text, "   ");
+		put_quantiles(text, &beginning, to, rows[i].time);
+		text_put(text, "\n");
+	}
 	text_add(text, "bytes        %s to the clients, %s to the servers\n",
 		 plot_number(PLOT_BYTES, sample_bytes(from, to, 1), a),
 		 plot_number(PLOT_BYTES, sample_bytes(from, to, 0), b));

@@ -62,10 +62,10 @@ class Learning(LabTest):
         self.assertIn("Lab Intermediate", entry["issuer"])
         self.assertGreater(entry["expires"], entry["last_seen"])
         explained = self.postern("explain", host, "--address", self.address(host))
-        self.assertIn("pass, by the server asks for client certificates", explained)
+        self.assertIn("pass (the server asks for client certificates)", explained)
         self.assertIn(entry["server_key"], self.postern("learned", "show", host))
         other = self.postern("explain", host, "--address", self.address("plain.example"))
-        self.assertIn("intercept, by the default", other)
+        self.assertIn("intercept (the default)", other)
 
     @each_family
     def test_claimed_name(self, family):

@@ -115,7 +115,7 @@ class Outcomes(LabTest):
                     host = f"found{version}.example"
                     self.assert_fate(self.visit(host, certificate=False, family=family)[1], "learn", REQUESTED)
                     self.assert_class(host, "unused")
-                    self.assertIn("intercept, by the server asks for client certificates, and gets none",
+                    self.assertIn("intercept (the server asks for client certificates, and gets none)",
                         self.postern("explain", host, "--address", self.address(host, family)))
                     reply, line = self.visit(host, certificate=False, family=family)
                     self.assertEqual((reply.status, reply.issuer), (200, CA))
@@ -178,7 +178,7 @@ class Outcomes(LabTest):
                 host = f"blocks{version}.example"
                 self.assert_fate(self.visit(host)[1], "learn", REQUESTED)
                 self.assert_class(host, "required")
-                self.assertIn("block, by the server asks for client certificates",
+                self.assertIn("block (the server asks for client certificates)",
                     self.postern("explain", host, "--address", self.address(host)))
                 self.assert_fate(self.visit(host)[1], "block", REQUESTED)
 
