@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +27,14 @@ enum {
 	MEMORY = 16384, /* of a connection: its request and header fields */
 	FORM_MAX = 4096,
 	FIELD_MAX = 1024,
+	SAY_AGAIN_US = 10000000,
 };
 
 struct server {
 	struct site *site;
 	struct MHD_Daemon *daemon;
-	pthread_mutex_t store; /* one at a time reads all that is learned */
+	pthread_mutex_t store;           /* one at a time reads all that is learned */
+	atomic_uint_fast64_t wrong_said; /* us, that a token was wrong; 0: never */
 };
 
 /* A request, until it is answered. */
@@ -286,6 +289,16 @@ static enum MHD_Result see_other(const struct request *request, unsigned said)
 	return send_response(request, MHD_HTTP_SEE_OTHER, response, "text/plain; charset=utf-8");
 }
 
+/* Somebody may be guessing. */
+static void say_wrong_token(struct server *server)
+{
+	uint64_t now = clock_us(), before = atomic_load(&server->wrong_said);
+
+	if ((before == 0 || now - before > SAY_AGAIN_US) &&
+	    atomic_compare_exchange_strong(&server->wrong_said, &before, now))
+		log_warning("an order came with a wrong token (web.token)");
+}
+
 static enum MHD_Result post_hosts(struct request *request)
 {
 	struct server *server = request->server;
@@ -301,9 +314,11 @@ static enum MHD_Result post_hosts(struct request *request)
 		return send_line(request, MHD_HTTP_FORBIDDEN, "Another site's page asked this.");
 	if (request->n_form > FORM_MAX)
 		return send_line(request, MHD_HTTP_CONTENT_TOO_LARGE, "That is too much.");
-	if (!token_is(server->site->config->web.token, request->token))
+	if (!token_is(server->site->config->web.token, request->token)) {
+		say_wrong_token(server);
 		return send_line(request, MHD_HTTP_FORBIDDEN,
 				 "The token is wrong: postern web token prints it.");
+	}
 	if (request->is_wrong || !roster_order_read(request->order, &order))
 		return send_line(request, MHD_HTTP_BAD_REQUEST, "That is no order.");
 	pthread_mutex_lock(&server->store);

@@ -175,6 +175,7 @@ class Page(WebTest):
         self.press(browser, "approve", "kept.example", "0" * 64)
         browser.await_event("Page.loadEventFired")
         self.assertIn("The token is wrong", browser.dom())
+        self.engine.await_message("an order came with a wrong token")
         order = self.order("approve", "kept.example")
         for fields in ((), ("-d", "token="), ("-d", f"token={self.token[:-1]}"), ("-d", f"token={self.token}0"),
                 ("-d", f"token={self.token.upper()}")):
