@@ -346,6 +346,7 @@ class Metrics(WebTest):
 
     def test_top_once(self):
         self.fates()
+        wait_until(lambda: "asks" in self.postern("learned", "list"), "the entry in the store")
         text = self.postern("top", "--once")
         self.assertIn("door         armed", text)
         self.assertIn("health       ok", text)
