@@ -287,7 +287,7 @@ enum certgen_status forge(const struct forge_order *order, struct forge_leaf *re
 		result.der = leaf_sign(leaf, order->ca->key, order->ca->digest, &result.length);
 		why = result.der ? NULL : failed;
 	}
-	leaf_free(leaf);
+	result.parts = leaf;
 	leaf_free(real);
 	ERR_clear_error();
 	if (!why) {
@@ -302,5 +302,7 @@ enum certgen_status forge(const struct forge_order *order, struct forge_leaf *re
 void forge_leaf_deinit(struct forge_leaf *leaf)
 {
 	OPENSSL_free(leaf->der);
+	leaf_free(leaf->parts);
 	leaf->der = NULL;
+	leaf->parts = NULL;
 }

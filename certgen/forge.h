@@ -49,9 +49,13 @@ struct forge_order {
 	size_t leaf_length;
 };
 
+struct leaf;
+
+/* forge_leaf_deinit() */
 struct forge_leaf {
-	uint8_t *der; /* owned: forge_leaf_deinit() */
+	uint8_t *der; /* owned */
 	size_t length;
+	struct leaf *parts; /* what is in it; owned */
 	int64_t not_before, not_after;
 };
 

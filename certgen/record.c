@@ -149,15 +149,13 @@ static void put_names(struct line *line, const STACK_OF(X509_EXTENSION) * extens
 
 static void put_leaf(struct line *line, const struct forge_leaf *forged)
 {
-	struct leaf *leaf = leaf_parse(forged->der, forged->length);
+	const struct leaf_tbs *leaf = forged->parts->tbs;
 
-	if (!leaf)
-		return;
 	put(line, ",\"issued\":{");
-	put_subject(line, leaf->tbs->subject);
-	put_names(line, leaf->tbs->extensions);
-	put_hex(line, "serial", ASN1_STRING_get0_data(leaf->tbs->serial),
-		(size_t)ASN1_STRING_length(leaf->tbs->serial), upper);
+	put_subject(line, leaf->subject);
+	put_names(line, leaf->extensions);
+	put_hex(line, "serial", ASN1_STRING_get0_data(leaf->serial),
+		(size_t)ASN1_STRING_length(leaf->serial), upper);
 	put(line, ",");
 	put_digest(line, "fingerprint", forged->der, forged->length);
 	put(line, ",");
@@ -165,7 +163,6 @@ static void put_leaf(struct line *line, const struct forge_leaf *forged)
 	put(line, ",");
 	put_time(line, "notafter", forged->not_after);
 	put(line, "}");
-	leaf_free(leaf);
 }
 
 static void compose(struct line *line, const struct record_use *use)

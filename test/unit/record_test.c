@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "certgen/leaf.h"
 #include "certgen/record.h"
 #include "cmocka_all.h"
 
@@ -45,6 +46,8 @@ static struct forge_leaf make_leaf(unsigned n_names)
 
 	assert_true(n > 0);
 	leaf.length = (size_t)n;
+	leaf.parts = leaf_parse(leaf.der, leaf.length);
+	assert_non_null(leaf.parts);
 	GENERAL_NAMES_free(names);
 	EVP_PKEY_free(key);
 	X509_free(x509);
