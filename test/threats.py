@@ -62,7 +62,7 @@ def main(folder, *options):
         PAGE.write_text(after)
     else:
         bad += difflib.unified_diff(before.splitlines(), after.splitlines(), "the page", "the run", lineterm="", n=0)
-    print("\n".join(bad))
+    print(*bad, sep="\n", end="\n" if bad else "")
     return 1 if bad else 0
 
 
