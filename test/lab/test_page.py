@@ -151,7 +151,7 @@ class Page(WebTest):
         browser = self.mute
         for verb, host, state in (("approve", "approved.example", "approved"),
                 ("forbid", "forbidden.example", "forbidden")):
-            self.assertEqual(self.entry(host)["state"], "pending")
+            self.await_entry(host, "pending")
             self.press(browser, verb, host, self.token)
             browser.await_event("Page.loadEventFired")
             self.assertIn('role="status"', browser.dom())
