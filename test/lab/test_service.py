@@ -223,10 +223,14 @@ class Service(unittest.TestCase):
         alice = self.pki.client("Alice")
         reply = clients.curl(self.lab, "https://card.example/", "--cert", alice.certificate, "--key", alice.key)
         self.assertEqual((reply.status, reply.issuer), (200, REAL_CA))
-        lines = self.box.path("var/log/postern/events.json").read_text().splitlines()
-        events = [json.loads(line) for line in lines]
-        connections = [event for event in events if event["event_type"] == "connection"]
-        self.assertEqual([connection["fate"] for connection in connections], ["intercept", "learn"])
+        log = self.box.path("var/log/postern/events.json")
+        wait_until(lambda: self.fates(log) == ["intercept", "learn"], "both connections in the log")
+
+    @staticmethod
+    def fates(log):
+        """Of the connections whose lines are whole."""
+        events = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [event["fate"] for event in events if event["event_type"] == "connection"]
 
     def check_privileges(self):
         """Each process has its own user, one capability at most, no way to more, and a seccomp filter."""
