@@ -84,7 +84,12 @@ static _Noreturn void be_page(const struct parent *parent, int control)
 {
 	const struct config *config = parent->config;
 	char program[PATH_MAX], listener[16], line[16], queues[16];
+	char *const arguments[] = { "postern-web", "--config", (char *)parent->path,
+				    "--listener",  listener,   "--control",
+				    line,          "--queues", queues,
+				    NULL };
 	sigset_t none;
+	int fd;
 
 	(void)prctl(PR_SET_NAME, "postern-web");
 	log_rename("postern-web");
@@ -96,10 +101,11 @@ static _Noreturn void be_page(const struct parent *parent, int control)
 	keep_open(await_listener(config, control), listener);
 	keep_open(open(QUEUES_FILE, O_RDONLY | O_CLOEXEC), queues);
 	keep_open(control, line);
+	/* Opened while it may still enter every folder: a checkout may lie below /root. */
+	fd = open(program, O_RDONLY | O_CLOEXEC);
 	if (privilege_drop(config->user, PRIVILEGE_NONE, config->core_dumps) < 0)
 		_exit(1);
-	execl(program, "postern-web", "--config", parent->path, "--listener", listener, "--control",
-	      line, "--queues", queues, (char *)NULL);
+	fexecve(fd, arguments, environ);
 	log_error("web.program: %s: %s", program, strerror(errno));
 	_exit(127);
 }

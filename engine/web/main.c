@@ -174,6 +174,7 @@ int main(int argc, char **argv)
 		      stderr);
 		return 2;
 	}
+	(void)prctl(PR_SET_NAME, "postern-web"); /* it was started by a descriptor */
 	log_init("postern-web", LOG_LEVEL_INFO);
 	signals = signals_open();
 	site = calloc(1, sizeof(*site));
