@@ -133,7 +133,7 @@ class FrontTest(unittest.TestCase):
     def load(self, dump, *tools):
         """A stranger's rule set, by each tool."""
         for tool in tools:
-            self.appliance.run(tool, "-n", input=dump)
+            self.appliance.run(tool, "-w", "-n", input=dump)
 
     @contextlib.contextmanager
     def loaded(self, tool, rules, undo):

@@ -22,11 +22,14 @@ def tshark(path, *options):
     return done.stdout
 
 
+_BOOLEANS = {"True": "1", "False": "0"}  # newer tshark's words
+
+
 def fields(path, filter_, *names, options=()):
     """Of each packet that the filter admits: a tuple of its fields, as text; what occurs twice has a comma."""
     what = [word for name in names for word in ("-e", name)]
     lines = tshark(path, *options, "-Y", filter_, "-T", "fields", *what).splitlines()
-    return [tuple(line.split("\t")) for line in lines]
+    return [tuple(_BOOLEANS.get(word, word) for word in line.split("\t")) for line in lines]
 
 
 def faults(path):
@@ -39,9 +42,9 @@ def packets(path):
 
 
 def objects(path, folder):
-    """The bodies of HTTP/1.1 in a file; the folder is for them, and empty."""
+    """The bodies of HTTP by name, newer tshark those of HTTP/2, too; the folder is for them, and empty."""
     tshark(path, "-q", "--export-objects", f"http,{folder}")
-    return [one.read_bytes() for one in folder.iterdir()]
+    return {one.name: one.read_bytes() for one in folder.iterdir()}
 
 
 def merged(paths, path):

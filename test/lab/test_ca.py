@@ -67,9 +67,9 @@ class Ca(LabTest):
         session.send(b"GET / HTTP/1.1\r\nHost: 1.example\r\nConnection: close\r\n\r\n")
         self.assertIn(b"200 OK", session.receive())
         wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "the end of the certgen before")
-        self.assertIn("CN = Next CA", run("openssl", "x509", "-in", self.certificate, "-noout", "-subject"))
+        self.assertIn("CN=Next CA", run("openssl", "x509", "-in", self.certificate, "-noout", "-subject", "-nameopt", "RFC2253"))
         previous = pathlib.Path(f"{self.certificate}.previous")
-        self.assertIn(f"CN = {CA}", run("openssl", "x509", "-in", previous, "-noout", "-subject"))
+        self.assertIn(f"CN={CA}", run("openssl", "x509", "-in", previous, "-noout", "-subject", "-nameopt", "RFC2253"))
         self.postern("ca", "rotate", code=1)  # there is no next one
 
     def test_rotation_that_was_interrupted(self):

@@ -106,6 +106,8 @@ class Recording(LabTest):
             "http2.headers.status")
         seen = {(row[0] + row[1], row[2], row[3] + row[4], row[5], row[6] + row[7], row[8] + row[9], row[10] + row[11],
             row[12] + row[13]) for row in rows}
+        # Newer tshark shows the request's path with its answer, too.
+        seen = {(*row[:6], row[6] if row[4] else "", row[7]) for row in seen}
         self.assertEqual(seen, expected)
         for path in self.files():
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o640)
@@ -120,8 +122,8 @@ class Recording(LabTest):
         path = self.recorded()
         folder = self.lab.folder / "objects"
         folder.mkdir()
-        found = [one for one in readers.objects(path, folder) if len(one) > 10000]
-        self.assertEqual(found, 4 * [bulk.read_bytes()])
+        found = [one == bulk.read_bytes() for name, one in readers.objects(path, folder).items() if "http1" in name]
+        self.assertEqual(found, 4 * [True])
         totals = collections.Counter()
         for client, types, lengths in readers.fields(path, "http2.type == 0", "tcp.stream", "http2.type", "http2.length"):
             totals[client] += sum(int(length) for type_, length in zip(types.split(","), lengths.split(","))
