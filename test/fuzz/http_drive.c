@@ -93,11 +93,15 @@ static bool refuses(void *context, unsigned way, struct exchange *exchange, enum
 
 static void make_room(struct stream *stream, size_t n)
 {
+	size_t room = 2 * (stream->n + n + HTTP_ROOM);
+	uint8_t *bytes;
+
 	if (stream->n + n + HTTP_ROOM <= stream->room)
 		return;
-	stream->room = 2 * (stream->n + n + HTTP_ROOM);
-	stream->bytes = realloc(stream->bytes, stream->room);
-	assert(stream->bytes);
+	bytes = realloc(stream->bytes, room);
+	assert(bytes);
+	stream->bytes = bytes;
+	stream->room = room;
 }
 
 static void read_on(struct run *run, unsigned way, size_t n_held, size_t n)

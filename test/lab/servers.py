@@ -199,7 +199,7 @@ def tls_context(certificate, alpn=()):
 
 
 def start(lab, log, endpoints, *command):
-    """Starts a server and waits until it listens to all its endpoints."""
+    """Starts a server and waits until it listens to all its endpoints; "*": at whatever address."""
     path = lab.folder / f"{log}.output"
     with path.open("ab") as output:
         process = lab.server.start(*command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -207,6 +207,7 @@ def start(lab, log, endpoints, *command):
     def is_up():
         if process.poll() is not None:
             raise RuntimeError(f"{log} ended: {path.read_text()}")
-        return lab.server.listening().issuperset(endpoints)
+        found = lab.server.listening()
+        return found.union(f"*:{endpoint.rpartition(':')[2]}" for endpoint in found).issuperset(endpoints)
 
     wait_until(is_up, f"{log} listens")

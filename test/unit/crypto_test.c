@@ -480,8 +480,8 @@ static void check_signature(struct both *both, bool is_pss, gnutls_sign_algorith
 					     MBEDTLS_PSA_RANDOM_STATE),
 			 0);
 	signature.size = (unsigned)n;
-	assert_int_equal(
-		gnutls_pubkey_verify_hash2(both->public, algorithm, 0, &digest, &signature), 0);
+	assert_true(gnutls_pubkey_verify_hash2(both->public, algorithm, 0, &digest, &signature) >=
+		    0);
 	assert_int_equal(
 		gnutls_privkey_sign_hash2(both->private, algorithm, 0, &digest, &signature), 0);
 	assert_int_equal(verify(both, is_pss, i, hash, &signature), 0);
