@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 from lab import REPOSITORY, wait_until
 
@@ -56,6 +57,8 @@ class Engine:
         shutil.chown(self.folder, "nobody")  # the engine's user: it writes the log
         self.log = self.folder / "events.json"
         self.messages = self.folder / "stderr"
+        # No other's: the lab has its name from its process, and numbers of processes come again.
+        self.left_as = f"{lab.name}-{name}-{time.time_ns()}"
         self.process = None
         self._unclaimed = []
         self._events = []  # that are no connections
@@ -152,7 +155,7 @@ class Engine:
     def _leave_log(self):
         """For test_reasons.py, which looks at what all labs have logged."""
         if folder := os.environ.get("POSTERN_LAB_LOG"):
-            copy = pathlib.Path(folder, self.lab.name)
+            copy = pathlib.Path(folder, self.left_as)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text("".join(log.read_text() for log in self.folder.glob(f"{self.log.name}*")))
 
