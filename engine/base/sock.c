@@ -31,20 +31,30 @@ ssize_t sock_peek(struct sock *sock, void *bytes, size_t n)
 	return receive(sock, bytes, n, MSG_PEEK);
 }
 
-ssize_t sock_send(struct sock *sock, const void *bytes, size_t n)
+static ssize_t transmit(struct sock *sock, const void *bytes, size_t n, int flags)
 {
 	ssize_t r;
 
 	if (!sock->writable)
 		return -EAGAIN;
 	do {
-		r = send(sock->fd, bytes, n, MSG_NOSIGNAL);
+		r = send(sock->fd, bytes, n, MSG_NOSIGNAL | flags);
 	} while (r < 0 && errno == EINTR);
 	if (r >= 0)
 		return r;
 	if (errno == EAGAIN)
 		sock->writable = false;
 	return -errno;
+}
+
+ssize_t sock_send(struct sock *sock, const void *bytes, size_t n)
+{
+	return transmit(sock, bytes, n, 0);
+}
+
+ssize_t sock_send_more(struct sock *sock, const void *bytes, size_t n)
+{
+	return transmit(sock, bytes, n, MSG_MORE);
 }
 
 void sock_close(struct sock *sock)

@@ -30,6 +30,11 @@ struct sock {
 ssize_t sock_recv(struct sock *sock, void *bytes, size_t n);
 ssize_t sock_send(struct sock *sock, const void *bytes, size_t n);
 ssize_t sock_peek(struct sock *sock, void *bytes, size_t n);
+/*
+ * As sock_send(), when more is known to follow at once, bytes or the FIN: all of it leaves in one
+ * segment if it can. What does not fill one waits for that, at most 200 ms (MSG_MORE in send(2)).
+ */
+ssize_t sock_send_more(struct sock *sock, const void *bytes, size_t n);
 
 /* There is none any more; its kind stays. */
 void sock_close(struct sock *sock);

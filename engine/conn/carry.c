@@ -19,6 +19,7 @@
 #include "conn/report.h"
 #include "conn/watch.h"
 #include "conn/worker.h"
+#include "net/tproxy.h"
 
 /* --- relaying: intercepted --- */
 
@@ -119,6 +120,22 @@ static enum conn_state move(struct conn *c, unsigned way, enum relay_result *ret
 	return CONN_RELAYING;
 }
 
+/*
+ * A client that has not asked yet may be waiting for its ticket; or, in Nagle's algorithm, for its
+ * Finished to be acknowledged, which is 40 ms later if the kernel is left to itself. In TLS 1.2 its
+ * Finished comes last only when a session is resumed.
+ */
+static void invite(struct conn *c)
+{
+	struct session_facts facts = session_facts(c->downstream);
+
+	if (c->relay[TO_SERVER].bytes > 0)
+		return;
+	(void)session_flush(c->downstream, SESSION_FLUSH_ALL); /* how it failed is read next */
+	if (facts.version > 0x0303 || facts.is_resumed)
+		tproxy_acknowledge(c->client.fd);
+}
+
 /* What a rule refused was answered. */
 static bool is_settled(const struct conn *c)
 {
@@ -143,7 +160,8 @@ static bool is_refused(struct conn *c)
 
 enum conn_state carry_relay(struct conn *c)
 {
-	enum conn_state next = c->is_relaying ? CONN_RELAYING : begin(c);
+	bool is_first = !c->is_relaying;
+	enum conn_state next = is_first ? begin(c) : CONN_RELAYING;
 	enum relay_result results[2];
 
 	if (c->relay[TO_CLIENT].bytes > 0)
@@ -152,6 +170,8 @@ enum conn_state carry_relay(struct conn *c)
 		next = move(c, way, &results[way]);
 	if (next != CONN_RELAYING)
 		return next;
+	if (is_first)
+		invite(c);
 	if (results[TO_CLIENT] == RELAY_HELD && is_refused(c))
 		return late_refusal(c);
 	if (is_settled(c))

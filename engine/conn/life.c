@@ -240,14 +240,6 @@ static int begin_greeting(struct conn *c)
 	return downstream_new(&c->client, c->worker->tls, &offer, &c->downstream);
 }
 
-/* In TLS 1.2 its Finished comes after ours only when a session is resumed. */
-static bool has_client_last_word(const struct conn *c)
-{
-	struct session_facts facts = session_facts(c->downstream);
-
-	return facts.version == 0x0303 && facts.is_resumed;
-}
-
 static enum conn_state greet_client(struct conn *c)
 {
 	if (!c->downstream) {
@@ -260,8 +252,6 @@ static enum conn_state greet_client(struct conn *c)
 	case DOWNSTREAM_WAIT:
 		return CONN_GREETING;
 	case DOWNSTREAM_READY:
-		if (has_client_last_word(c))
-			tproxy_acknowledge(c->client.fd);
 		pinning_accepted(c);
 		return CONN_RELAYING;
 	case DOWNSTREAM_ALERT:

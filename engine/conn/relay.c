@@ -244,8 +244,12 @@ static void fill(struct relay *relay, struct session *from)
 	}
 	soil(relay);
 	keep(relay, relay->buffer->bytes + n_held, relay->end - n_held);
-	if (relay->io == SESSION_CLOSED)
-		relay->is_closed = true;
+	if (relay->io == SESSION_CLOSED) {
+		size_t nothing;
+
+		relay->is_closed = true; /* and the FIN may be right behind it */
+		relay->io = session_read(from, relay->buffer->bytes + relay->end, 0, &nothing);
+	}
 	if (relay->io == SESSION_TRUNCATED)
 		relay->is_finished = true;
 	relay->limit = relay->end;
@@ -256,10 +260,6 @@ static void fill(struct relay *relay, struct session *from)
 
 static enum session_io drain(struct relay *relay, struct session *to)
 {
-	enum session_io flushed = session_flush(to);
-
-	if (flushed != SESSION_OK)
-		return flushed;
 	while (relay->begin < relay->limit) {
 		size_t n;
 		enum session_io io = session_write(to, relay->buffer->bytes + relay->begin,
@@ -284,6 +284,10 @@ static enum session_io finish(struct relay *relay, struct session *to, int to_fd
 		relay->is_notified = true;
 	}
 	if (relay->is_finished && !relay->is_shut) {
+		enum session_io io = session_flush(to, SESSION_FLUSH_LAST);
+
+		if (io != SESSION_OK)
+			return io;
 		(void)shutdown(to_fd, SHUT_WR);
 		relay->is_shut = true;
 	}
@@ -365,7 +369,8 @@ static enum relay_result read_some(struct relay *relay, struct relay_pool *pool,
 	fill(relay, from);
 	if (relay->filter && exchanges_is_cut(relay->filter))
 		return RELAY_CUT;
-	if (relay->io != SESSION_WAIT || relay->limit > 0 || is_parked(relay))
+	if (relay->io != SESSION_WAIT || relay->limit > 0 || is_parked(relay) ||
+	    relay->is_closed != relay->is_notified)
 		return RELAY_AGAIN;
 	if (relay->end == 0)
 		buffer_return(relay, pool);
@@ -382,28 +387,42 @@ static enum relay_result unpark(struct relay *relay, struct relay_pool *pool)
 	return exchanges_is_cut(relay->filter) ? RELAY_CUT : RELAY_AGAIN;
 }
 
+/* Writes what was read before, sends it, and reads on. */
+static enum relay_result move_some(struct relay *relay, struct relay_pool *pool,
+				   struct session *from, struct session *to, int to_fd, bool sends,
+				   enum session_io *ret_io)
+{
+	bool was_parked = false;
+	enum session_io io = write_some(relay, pool, to, to_fd, &was_parked);
+
+	if (io == SESSION_OK && sends)
+		io = session_flush(to, SESSION_FLUSH_WRITTEN);
+	if (io == SESSION_WAIT)
+		return RELAY_WAIT;
+	if (io != SESSION_OK) {
+		*ret_io = io;
+		return RELAY_WRITE_FAILED;
+	}
+	if (is_parked(relay))
+		return RELAY_AGAIN;
+	return was_parked ? unpark(relay, pool) : read_some(relay, pool, from, ret_io);
+}
+
 enum relay_result relay_move(struct relay *relay, struct relay_pool *pool, struct session *from,
 			     struct session *to, int to_fd, enum session_io *ret_io)
 {
 	enum relay_result result = RELAY_AGAIN;
+	enum session_io io;
+	size_t n;
 
-	for (unsigned i = 0; i < SHARE && result == RELAY_AGAIN; i++) {
-		bool was_parked = false;
-		enum session_io io;
-		size_t n;
-
-		if (relay_held(relay, &n))
-			return RELAY_HELD;
-		io = write_some(relay, pool, to, to_fd, &was_parked);
-		if (io == SESSION_WAIT)
-			return RELAY_WAIT;
-		if (io != SESSION_OK) {
-			*ret_io = io;
-			return RELAY_WRITE_FAILED;
-		}
-		if (is_parked(relay))
-			continue;
-		result = was_parked ? unpark(relay, pool) : read_some(relay, pool, from, ret_io);
-	}
-	return result;
+	/* At first nothing is sent yet: what the handshake left goes with what is read now. */
+	for (unsigned i = 0; i < SHARE && result == RELAY_AGAIN; i++)
+		result = relay_held(relay, &n)
+				 ? RELAY_HELD
+				 : move_some(relay, pool, from, to, to_fd, i > 0, ret_io);
+	io = session_flush(to, SESSION_FLUSH_WRITTEN);
+	if (!is_failure(io) || result == RELAY_READ_FAILED || result == RELAY_WRITE_FAILED)
+		return result;
+	*ret_io = io;
+	return RELAY_WRITE_FAILED;
 }

@@ -146,6 +146,13 @@ static void discard(struct sock *from, size_t n)
 		(void)recv(from->fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
 }
 
+/* When that is all there is, and the FIN behind it is there, too, both go out together. */
+static ssize_t write_on(const struct sock *from, struct sock *to, const uint8_t *bytes, size_t n,
+			size_t most)
+{
+	return from->ended && n < most ? sock_send_more(to, bytes, n) : sock_send(to, bytes, n);
+}
+
 /*
  * Copies once. SPLICE_AGAIN: there may be more. A read that is short has emptied the socket; what
  * comes later raises its flag again, but not a FIN that is there already.
@@ -168,7 +175,7 @@ static enum splice_result copy(struct splice *splice, struct pipe_pool *pool, st
 	splice->is_ended = n == 0;
 	if (n == 0)
 		return SPLICE_WAIT;
-	sent = sock_send(to, scratch, (size_t)n);
+	sent = write_on(from, to, scratch, (size_t)n, most);
 	if (sent < 0 && sent != -EAGAIN) {
 		*ret_errno = (int)-sent;
 		return SPLICE_WRITE_ERROR;

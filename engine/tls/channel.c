@@ -3,9 +3,10 @@
  * How it works
  *
  * Reading: what the socket has goes into a buffer, and each whole record of it is opened right into
- * the caller's. Writing: records are sealed into another buffer, and that is sent. So there is no
- * copy but by the ciphers, a system call moves up to four records, and while nothing is under way
- * neither buffer is there. What is sealed counts as written; channel_flush() sends what is left.
+ * the caller's. Writing: records are sealed into another buffer, and channel_flush() sends that. So
+ * there is no copy but by the ciphers, a system call moves up to four records, an answer leaves in
+ * one segment with the close_notify behind it, and while nothing is under way neither buffer is
+ * there. What is sealed counts as written.
  *
  * After the handshake other records are few: alerts, tickets, updates of keys, requests to begin
  * anew. A peer that sends many of them and no data is at something else, and is cut off.
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #include "base/reader.h"
+#include "tls/outbox.h"
 
 enum {
 	TLS1_2 = 0x0303,
@@ -51,7 +53,7 @@ enum {
 struct channel {
 	struct channel_options its;
 	struct buffer *in;   /* records as received; NULL: none */
-	struct buffer *out;  /* records that are to be sent; NULL: none */
+	struct outbox out;   /* records that are to be sent */
 	struct buffer *data; /* content for which the caller had no room; NULL: none */
 	uint8_t *message;    /* of the handshake, so far; owned */
 	size_t n_message;
@@ -78,6 +80,9 @@ int channel_new(const struct channel_options *options, struct channel **ret_chan
 	}
 	channel->its = *options;
 	channel->error = "";
+	channel->out = outbox_of(options->sock, options->pool, options->unsent);
+	if (options->is_unsent_lazy)
+		outbox_keep(&channel->out);
 	*ret_channel = channel;
 	return 0;
 }
@@ -105,7 +110,7 @@ void channel_free(struct channel *channel)
 	protect_free(channel->its.writes);
 	drop_data(channel);
 	buffer_return(channel->its.pool, &channel->in);
-	buffer_return(channel->its.pool, &channel->out);
+	outbox_deinit(&channel->out);
 	drop_message(channel);
 	free(channel);
 }
@@ -119,37 +124,18 @@ static enum session_io socket_failed(struct channel *channel, int error)
 	return channel->failure = SESSION_RESET;
 }
 
-enum session_io channel_flush(struct channel *channel)
+enum session_io channel_flush(struct channel *channel, enum session_flush which)
 {
-	struct buffer *out = channel->out;
+	int r = outbox_flush(&channel->out, which);
 
-	while (out && out->begin < out->end) {
-		ssize_t n = sock_send(channel->its.sock, out->bytes + out->begin,
-				      out->end - out->begin);
-
-		if (n == -EAGAIN)
-			return SESSION_WAIT;
-		if (n < 0)
-			return socket_failed(channel, (int)-n);
-		out->begin += (size_t)n;
-	}
-	buffer_return(channel->its.pool, &channel->out);
-	return SESSION_OK;
+	if (r == -EAGAIN)
+		return SESSION_WAIT;
+	return r < 0 ? socket_failed(channel, -r) : SESSION_OK;
 }
 
-/* One more record behind those that are to be sent. */
 static bool seal(struct channel *channel, uint8_t type, const uint8_t *bytes, size_t n)
 {
-	struct buffer *out = channel->out;
-	size_t length;
-
-	if (!out)
-		out = channel->out = buffer_borrow(channel->its.pool);
-	if (!out || sizeof(out->bytes) - out->end < n + PROTECT_OVERHEAD_MAX)
-		return false;
-	length = protect_seal(channel->its.writes, type, bytes, n, out->bytes + out->end);
-	out->end += length;
-	return length > 0;
+	return outbox_seal(&channel->out, channel->its.writes, type, bytes, n);
 }
 
 static bool send_alert(struct channel *channel, uint8_t level, uint8_t alert)
@@ -173,52 +159,51 @@ static enum session_io fail(struct channel *channel, uint8_t alert, const char *
 {
 	channel->error = error;
 	channel->failure = SESSION_ERROR;
-	if (send_alert(channel, ALERT_FATAL, alert) && channel_flush(channel) == SESSION_RESET) {
+	if (send_alert(channel, ALERT_FATAL, alert) &&
+	    channel_flush(channel, SESSION_FLUSH_WRITTEN) == SESSION_RESET) {
 		channel->error = error;
 		channel->failure = SESSION_ERROR;
 	}
 	return SESSION_ERROR;
 }
 
+static enum session_io make_room(struct channel *channel, size_t n)
+{
+	return outbox_has_room(&channel->out, n) ? SESSION_OK
+						 : channel_flush(channel, SESSION_FLUSH_WRITTEN);
+}
+
 enum session_io channel_write(struct channel *channel, const uint8_t *bytes, size_t n,
 			      size_t *ret_n)
 {
-	enum session_io io = channel_flush(channel);
-	size_t sealed = 0;
+	size_t most = n < PROTECT_CONTENT_MAX ? n : PROTECT_CONTENT_MAX, sealed = 0;
+	enum session_io io = make_room(channel, most);
 
 	if (io != SESSION_OK)
 		return io;
 	if (protect_is_worn(channel->its.writes) && !send_key_update(channel))
 		return fail(channel, INTERNAL_ERROR, "no memory");
-	while (sealed < n) {
-		size_t left = n - sealed;
-		size_t most = left < PROTECT_CONTENT_MAX ? left : PROTECT_CONTENT_MAX;
-
-		if (!seal(channel, PROTECT_DATA, bytes + sealed, most))
-			break;
+	while (most > 0 && outbox_has_room(&channel->out, most) &&
+	       seal(channel, PROTECT_DATA, bytes + sealed, most)) {
 		sealed += most;
+		most = n - sealed < PROTECT_CONTENT_MAX ? n - sealed : PROTECT_CONTENT_MAX;
 	}
 	if (sealed == 0)
 		return fail(channel, INTERNAL_ERROR, "no memory");
-	io = channel_flush(channel);
-	if (io == SESSION_RESET)
-		return io;
 	*ret_n = sealed;
 	return SESSION_OK;
 }
 
 enum session_io channel_close_notify(struct channel *channel)
 {
-	if (!channel->is_notified && channel->failure == SESSION_OK) {
-		enum session_io io = channel_flush(channel);
+	enum session_io io = make_room(channel, 0);
 
-		if (io != SESSION_OK)
-			return io;
-		if (!send_alert(channel, ALERT_WARNING, CLOSE_NOTIFY))
-			return fail(channel, INTERNAL_ERROR, "no memory");
-		channel->is_notified = true;
-	}
-	return channel_flush(channel);
+	if (io != SESSION_OK || channel->is_notified || channel->failure != SESSION_OK)
+		return io;
+	if (!send_alert(channel, ALERT_WARNING, CLOSE_NOTIFY))
+		return fail(channel, INTERNAL_ERROR, "no memory");
+	channel->is_notified = true;
+	return SESSION_OK;
 }
 
 /* --- what is no data --- */
@@ -253,7 +238,8 @@ static enum session_io take_key_update(struct channel *channel, struct reader bo
 		return fail(channel, UNEXPECTED_MESSAGE, "a KeyUpdate with something behind it");
 	if (protect_update(channel->its.reads) < 0 || (request == 1 && !send_key_update(channel)))
 		return fail(channel, INTERNAL_ERROR, "no memory");
-	return channel_flush(channel) == SESSION_RESET ? SESSION_RESET : SESSION_OK;
+	return channel_flush(channel, SESSION_FLUSH_WRITTEN) == SESSION_RESET ? SESSION_RESET
+									      : SESSION_OK;
 }
 
 static enum session_io ask(struct channel *channel)
@@ -266,7 +252,8 @@ static enum session_io refuse_renegotiation(struct channel *channel)
 {
 	if (!send_alert(channel, ALERT_WARNING, NO_RENEGOTIATION))
 		return fail(channel, INTERNAL_ERROR, "no memory");
-	return channel_flush(channel) == SESSION_RESET ? SESSION_RESET : SESSION_OK;
+	return channel_flush(channel, SESSION_FLUSH_WRITTEN) == SESSION_RESET ? SESSION_RESET
+									      : SESSION_OK;
 }
 
 static enum session_io take_message(struct channel *channel, uint8_t type, struct reader body,
@@ -546,7 +533,12 @@ enum session_io channel_read(struct channel *channel, uint8_t *bytes, size_t n, 
 
 enum session_io channel_hear(struct channel *channel)
 {
-	enum session_io io = channel->has_spoken ? SESSION_OK : keep_data(channel);
+	enum session_io io =
+		channel_flush(channel, SESSION_FLUSH_WRITTEN); /* it answers to all that was said */
+
+	if (io != SESSION_OK)
+		return io;
+	io = channel->has_spoken ? SESSION_OK : keep_data(channel);
 
 	if (channel->failure != SESSION_OK || channel->is_asked)
 		return state_of(channel);

@@ -22,6 +22,9 @@ struct channel_options {
 	bool hears_late;                /* see upstream_hear_late() */
 	bool may_be_asked;              /* TLS 1.3: we offered post_handshake_auth */
 	struct protect *reads, *writes; /* taken over, also on failure */
+	/* The handshake's last words, to go out first; taken over, not on failure; NULL: none. */
+	struct buffer *unsent;
+	bool is_unsent_lazy; /* nobody awaits them: they may go with what is written first */
 	/* TLS 1.3: a server's NewSessionTicket, its body; NULL: nobody wants it. */
 	void (*ticket)(void *context, struct reader body);
 	void *context;
@@ -34,7 +37,7 @@ enum session_io channel_read(struct channel *channel, uint8_t *bytes, size_t n, 
 enum session_io channel_hear(struct channel *channel);
 enum session_io channel_write(struct channel *channel, const uint8_t *bytes, size_t n,
 			      size_t *ret_n);
-enum session_io channel_flush(struct channel *channel);
+enum session_io channel_flush(struct channel *channel, enum session_flush which);
 enum session_io channel_close_notify(struct channel *channel);
 
 /* The last fatal alert received. */

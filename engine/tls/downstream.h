@@ -16,7 +16,7 @@
 
 enum downstream_result {
 	DOWNSTREAM_WAIT,
-	DOWNSTREAM_READY,
+	DOWNSTREAM_READY, /* and session_flush() sends our last words */
 	DOWNSTREAM_ALERT, /* the client refused: session_alert() */
 	DOWNSTREAM_CLOSED,
 	DOWNSTREAM_RESET,

@@ -126,18 +126,18 @@ int mbed_suite(const struct session *session);
 /* A failure of the library, or of the socket, as text. */
 void mbed_note_error(struct session *session, int error);
 
-/* --- after the handshake --- */
 void mbed_free(struct mbed *mbed);
 
+/* --- after the handshake --- */
 /* Whether the channel can take over, and from where. */
 bool mbed_is_at_rest(const struct session *session);
 struct protect_secrets mbed_secrets(const struct session *session, bool is_clients);
-
 /* As those of session.h. */
 enum session_io mbed_read(struct session *session, uint8_t *bytes, size_t n, size_t *ret_n);
 enum session_io mbed_hear(struct session *session);
 enum session_io mbed_write(struct session *session, const uint8_t *bytes, size_t n, size_t *ret_n);
 enum session_io mbed_close_notify(struct session *session);
+enum session_io mbed_flush(struct session *session);
 
 /* The message in hand, without its header; NULL: it is of another type. */
 const uint8_t *mbed_message_body(const struct session *session, uint8_t type, size_t *ret_n);

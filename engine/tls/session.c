@@ -88,6 +88,9 @@ static int make_channel(struct session *session)
 		.may_be_asked = session->hears_late && session->has_post_handshake_auth,
 		.ticket = session->keep ? keep_ticket : NULL,
 		.context = session,
+		.unsent = session->mbed->out,
+		/* Of TLS 1.3, after the client's Finished: the ticket. */
+		.is_unsent_lazy = session->version > 0x0303 && !session->is_upstream,
 	};
 	int r = make_record(session, !session->is_upstream, &options.reads);
 
@@ -97,7 +100,10 @@ static int make_channel(struct session *session)
 		protect_free(options.reads);
 		return r;
 	}
-	return channel_new(&options, &session->channel);
+	r = channel_new(&options, &session->channel);
+	if (r == 0)
+		session->mbed->out = NULL;
+	return r;
 }
 
 static void settle(struct session *session)
@@ -161,9 +167,10 @@ enum session_io session_write(struct session *session, const uint8_t *bytes, siz
 				: mbed_write(session, bytes, n, ret_n);
 }
 
-enum session_io session_flush(struct session *session)
+enum session_io session_flush(struct session *session, enum session_flush which)
 {
-	return session->channel ? channel_flush(session->channel) : SESSION_OK;
+	settle(session);
+	return session->channel ? channel_flush(session->channel, which) : mbed_flush(session);
 }
 
 enum session_io session_close_notify(struct session *session)

@@ -57,15 +57,22 @@ enum session_io session_read(struct session *session, uint8_t *bytes, size_t n, 
 enum session_io session_hear(struct session *session);
 
 /*
- * Writes some of the bytes; *ret_n is set with SESSION_OK, and some of them may still have to be
- * sent: session_flush(). After SESSION_WAIT the next call must begin with the same bytes: a record
- * made of them may be on its way.
+ * Writes some of the bytes; *ret_n is set with SESSION_OK, and it is session_flush() that sends
+ * them. After SESSION_WAIT the next call must begin with the same bytes: a record made of them may
+ * be on its way.
  */
 enum session_io session_write(struct session *session, const uint8_t *bytes, size_t n,
 			      size_t *ret_n);
-enum session_io session_flush(struct session *session);
+enum session_flush {
+	SESSION_FLUSH_WRITTEN, /* and what the handshake left before it; but no ticket alone */
+	SESSION_FLUSH_ALL,
+	SESSION_FLUSH_LAST, /* all; with SESSION_OK the caller sends the FIN, in the same segment */
+};
 
-/* Sends what is still buffered and close_notify; nothing may be written afterwards. */
+/* Sends what was written. */
+enum session_io session_flush(struct session *session, enum session_flush which);
+
+/* As session_write(): close_notify; nothing may be written afterwards. */
 enum session_io session_close_notify(struct session *session);
 
 struct session_facts session_facts(const struct session *session);

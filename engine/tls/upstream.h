@@ -17,7 +17,7 @@
 
 enum upstream_result {
 	UPSTREAM_WAIT,
-	UPSTREAM_READY,
+	UPSTREAM_READY, /* and session_flush() sends our Finished, if that comes last */
 	/*
 	 * Nothing but our hello was sent. Then upstream_prove() reads on, and to call
 	 * upstream_handshake() again is to answer with an empty certificate.

@@ -403,7 +403,7 @@ static bool relay(struct session *from, struct session *to, unsigned which)
 			memmove(bytes, bytes + sent, *n - sent);
 			*n -= sent;
 		}
-		io = session_flush(to);
+		io = session_flush(to, SESSION_FLUSH_WRITTEN);
 		if (io != SESSION_OK)
 			return io == SESSION_WAIT;
 	}

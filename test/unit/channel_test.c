@@ -78,6 +78,9 @@ static void open_session(int version, const char *cipher)
 		handshake_turn(&h);
 	}
 	assert_int_equal(result, UPSTREAM_READY);
+	assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
+	for (unsigned i = 0; i < 1000 && !SSL_is_init_finished(h.peer); i++)
+		handshake_turn(&h);
 }
 
 /* `n` bytes to the peer and back, in pieces of all sizes. */
@@ -98,7 +101,7 @@ static void echo(size_t n)
 		socks_raise(&h.sock);
 		if (most > 0 && session_write(session, sent + n_sent, most, &m) == SESSION_OK)
 			n_sent += m;
-		(void)session_flush(session);
+		(void)session_flush(session, SESSION_FLUSH_WRITTEN);
 		r = SSL_read(h.peer, there + n_there, (int)(sizeof(there) - n_there));
 		n_there += r > 0 ? (size_t)r : 0;
 		most = n_there - n_back < piece ? n_there - n_back : piece;
@@ -201,6 +204,20 @@ static struct channel *channel;
 static struct buffer_pool pool;
 static struct protect *server; /* what the server writes */
 static struct sock ends[2];
+/* What the handshake left to be sent. */
+static const char *unsent;
+static bool is_unsent_lazy;
+
+static struct buffer *take_unsent(void)
+{
+	struct buffer *buffer = unsent ? buffer_borrow(&pool) : NULL;
+
+	if (buffer) {
+		buffer->end = strlen(unsent);
+		memcpy(buffer->bytes, unsent, buffer->end);
+	}
+	return buffer;
+}
 
 static void make_channel(uint16_t version, bool is_upstream, bool may_be_asked)
 {
@@ -213,7 +230,9 @@ static void make_channel(uint16_t version, bool is_upstream, bool may_be_asked)
 					   .version = version,
 					   .is_upstream = is_upstream,
 					   .hears_late = may_be_asked,
-					   .may_be_asked = may_be_asked };
+					   .may_be_asked = may_be_asked,
+					   .unsent = take_unsent(),
+					   .is_unsent_lazy = is_unsent_lazy };
 	int fds[2];
 
 	socks_tcp_pair(fds);
@@ -235,6 +254,8 @@ static int teardown_channel(void **state)
 		sock_close(&ends[i]);
 	channel = NULL;
 	server = NULL;
+	unsent = NULL;
+	is_unsent_lazy = false;
 	return 0;
 }
 
@@ -398,12 +419,66 @@ static enum session_io write_some(void)
 {
 	size_t n;
 
-	return channel_write(channel, (const uint8_t *)"some", 4, &n);
+	enum session_io io = channel_write(channel, (const uint8_t *)"some", 4, &n);
+
+	return io == SESSION_OK ? channel_flush(channel, SESSION_FLUSH_WRITTEN) : io;
 }
 
 static enum session_io say_goodbye(void)
 {
-	return channel_close_notify(channel);
+	enum session_io io = channel_close_notify(channel);
+
+	return io == SESSION_OK ? channel_flush(channel, SESSION_FLUSH_WRITTEN) : io;
+}
+
+/* The handshake's last words, an answer, close_notify and the FIN: the peer gets them at once. */
+static void test_together(void **state)
+{
+	static const size_t answer = 5 + 4 + 1 + 16, alert = 5 + 2 + 1 + 16; /* TLS 1.3 */
+	char bytes[256];
+
+	(void)state;
+	for (unsigned is_lazy = 0; is_lazy < 2; is_lazy++) {
+		unsent = "words";
+		is_unsent_lazy = is_lazy;
+		make_channel(0x0304, false, false);
+		socks_raise(&ends[0]);
+		assert_false(socks_has_more(ends[1].fd));
+		if (is_lazy) { /* a ticket: for itself it is not sent */
+			assert_int_equal(channel_flush(channel, SESSION_FLUSH_WRITTEN), SESSION_OK);
+			assert_false(socks_has_more(ends[1].fd));
+		}
+		assert_int_equal(write_some(), SESSION_OK);
+		assert_int_equal(recv(ends[1].fd, bytes, sizeof(bytes), 0), 5 + answer);
+		assert_memory_equal(bytes, "words", 5);
+
+		assert_int_equal(channel_close_notify(channel), SESSION_OK);
+		assert_int_equal(channel_flush(channel, SESSION_FLUSH_LAST), SESSION_OK);
+		assert_false(socks_has_more(ends[1].fd)); /* it waits for the FIN */
+		assert_int_equal(shutdown(ends[0].fd, SHUT_WR), 0);
+		assert_int_equal(recv(ends[1].fd, bytes, sizeof(bytes), 0), alert);
+		assert_int_equal(recv(ends[1].fd, bytes, sizeof(bytes), 0), 0);
+		teardown_channel(state);
+	}
+}
+
+/* A ticket behind which nothing is written goes out when all is to, and before the end. */
+static void test_late_ticket(void **state)
+{
+	static const enum session_flush ways[] = { SESSION_FLUSH_ALL, SESSION_FLUSH_LAST };
+	char bytes[256];
+
+	for (unsigned i = 0; i < N_OF(ways); i++) {
+		unsent = "ticket";
+		is_unsent_lazy = true;
+		make_channel(0x0304, false, false);
+		socks_raise(&ends[0]);
+		assert_int_equal(channel_flush(channel, ways[i]), SESSION_OK);
+		if (ways[i] == SESSION_FLUSH_LAST)
+			assert_int_equal(shutdown(ends[0].fd, SHUT_WR), 0);
+		assert_int_equal(recv(ends[1].fd, bytes, sizeof(bytes), 0), 6);
+		teardown_channel(state);
+	}
 }
 
 static enum session_io hear_first(void)
@@ -492,6 +567,7 @@ int main(void)
 		TEST(test_ciphers), TEST(test_key_updates), TEST(test_hear),
 		OWN(test_messages), OWN(test_pieces),       OWN(test_flood),
 		OWN(test_broken),   OWN(test_scarce),       OWN(test_reset),
+		OWN(test_together), OWN(test_late_ticket),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -145,6 +145,8 @@ static enum downstream_result run(void)
 		if (result == DOWNSTREAM_WAIT)
 			handshake_turn(&h);
 	}
+	if (result == DOWNSTREAM_READY)
+		assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
 	for (unsigned i = 0; i < 100 && result == DOWNSTREAM_READY; i++) {
 		if (SSL_is_init_finished(h.peer))
 			break;
@@ -458,6 +460,7 @@ static void check_write(int version)
 			(void)session_close_notify(session);
 			socks_raise(&h.sock);
 		}
+		(void)session_flush(session, SESSION_FLUSH_WRITTEN);
 		assert_true(io == SESSION_OK || io == SESSION_WAIT);
 		waits += io == SESSION_WAIT;
 		r = SSL_read(h.peer, got + n_got, (int)(sizeof(got) - n_got));
@@ -493,11 +496,12 @@ static void test_close_notify(void **state)
 			break;
 		n_sent += n;
 	}
-	assert_int_equal(session_close_notify(session), SESSION_WAIT);
+	assert_int_equal(session_close_notify(session), SESSION_OK);
+	assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_WAIT);
 	for (unsigned i = 0; i < 100000 && r != 0; i++) {
 		if (io == SESSION_WAIT) {
 			socks_raise(&h.sock);
-			io = session_close_notify(session);
+			io = session_flush(session, SESSION_FLUSH_WRITTEN);
 		}
 		r = SSL_read(h.peer, block, sizeof(block));
 		n_got += r > 0 ? (size_t)r : 0;
@@ -508,6 +512,7 @@ static void test_close_notify(void **state)
 	assert_int_equal(SSL_get_shutdown(h.peer), SSL_RECEIVED_SHUTDOWN);
 	assert_int_equal(n_got, n_sent); /* what the socket had no room for as well */
 	assert_int_equal(session_close_notify(session), SESSION_OK); /* nothing more is sent */
+	assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
 	assert_int_equal(SSL_write(h.peer, "late", 4), 4);
 	assert_int_equal(read_next(bytes, sizeof(bytes), &n), SESSION_OK);
 	assert_int_equal(n, 4);

@@ -177,6 +177,7 @@ static void send_all(void)
 		if (n_sent < BYTES &&
 		    session_write(session, sent + n_sent, BYTES - n_sent, &n) == SESSION_OK)
 			n_sent += n;
+		(void)session_flush(session, SESSION_FLUSH_WRITTEN);
 		while (n_got < BYTES && (r = peer_read(peer, got + n_got, BYTES - n_got)) > 0)
 			n_got += (size_t)r;
 		pause_unless_raised();
@@ -203,6 +204,8 @@ static void check_upstream(const struct peer_way *way, unsigned server)
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS; i++) {
 		if (result == UPSTREAM_WAIT)
 			result = upstream_handshake(session);
+		if (result == UPSTREAM_READY)
+			assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
 		if (peer_shake(peer) && result != UPSTREAM_WAIT)
 			break;
 		if (result != UPSTREAM_WAIT && result != UPSTREAM_READY)
@@ -255,6 +258,8 @@ static void check_downstream(const struct peer_way *way, unsigned unused)
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS; i++) {
 		if (result == DOWNSTREAM_WAIT)
 			result = downstream_handshake(session);
+		if (result == DOWNSTREAM_READY)
+			assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
 		if (peer_shake(peer) && result != DOWNSTREAM_WAIT)
 			break;
 		if (result != DOWNSTREAM_WAIT && result != DOWNSTREAM_READY)

@@ -80,6 +80,7 @@ static void open_session(int version, const char *hello_name, bool hears)
 		handshake_turn(&h);
 	}
 	assert_int_equal(result, UPSTREAM_READY);
+	assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
 	for (unsigned i = 0; i < 1000 && !SSL_is_init_finished(h.peer); i++)
 		handshake_turn(&h);
 	assert_true(SSL_is_init_finished(h.peer));

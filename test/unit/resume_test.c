@@ -182,6 +182,8 @@ static enum downstream_result shake(void)
 		if (result == DOWNSTREAM_WAIT)
 			handshake_turn(&h);
 	}
+	if (result == DOWNSTREAM_READY)
+		assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
 	for (unsigned i = 0; i < 100 && !SSL_is_init_finished(h.peer); i++)
 		handshake_turn(&h);
 	return result;
@@ -205,6 +207,7 @@ static void exchange(void)
 	assert_int_equal(n, 4);
 	assert_memory_equal(bytes, "ping", 4);
 	assert_int_equal(session_write(session, (const uint8_t *)"pong!", 5, &n), SESSION_OK);
+	assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && r <= 0; i++) {
 		r = SSL_read(h.peer, bytes, sizeof(bytes));
 		if (r <= 0)

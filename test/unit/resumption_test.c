@@ -70,6 +70,7 @@ static void exchange(void)
 	enum session_io io = SESSION_WAIT;
 	size_t n = 0;
 
+	assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && !SSL_is_init_finished(h.peer); i++)
 		handshake_turn(&h);
 	assert_int_equal(SSL_write(h.peer, "hi", 2), 2);

@@ -43,6 +43,14 @@ static inline void socks_await(int fd)
 	assert_int_equal(poll(&poll_fd, 1, 5000), 1);
 }
 
+/* Whether there is something to read now, the end included. */
+static inline bool socks_has_more(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
 /* Raises the flags that the loop would raise; true when one was raised. */
 static inline bool socks_raise(struct sock *sock)
 {
