@@ -69,8 +69,13 @@ class Antivirus:
         wait_until(lambda: endpoint("127.0.0.1", PORT) in self.lab.appliance.listening(), "c-icap listens", 30)
 
     def stop(self):
+        """Its locks are files in /tmp, wherever all else of it is, and only a polite end would remove them."""
+        links = (os.path.realpath(link) for link in pathlib.Path(f"/proc/{self.server.pid}/fd").iterdir())
+        locks = [path for path in links if path.startswith("/tmp/icap_lock_")]
         os.killpg(self.server.pid, signal.SIGKILL)  # asked to end, it takes ten seconds
         self.server.wait()
+        for path in locks:
+            os.unlink(path)
 
     def asked(self):
         """What it was asked so far: lines of its log."""

@@ -24,8 +24,8 @@ class Browser:
             f'exec 3<&{to_browser} 4>&{from_browser}; exec chromium "$@"', "chromium",
             "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--hide-scrollbars",
             f"--user-data-dir={home}", f"--blink-settings=scriptEnabled={'true' if has_script else 'false'}",
-            "about:blank", pass_fds=(to_browser, from_browser), env={**os.environ, "HOME": str(home)},
-            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
+            "about:blank", pass_fds=(to_browser, from_browser), env={**os.environ, "HOME": str(home),
+            "TMPDIR": str(home)}, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
         os.close(to_browser)
         os.close(from_browser)
         self._ids = itertools.count(1)

@@ -95,8 +95,8 @@ class Chromium:
         address = self.lab.addresses[host][family == 6]
         target = f"[{address}]" if family == 6 else address
         start = time.monotonic()
-        done = self.lab.client.run("env", f"HOME={self.home}", "chromium", "--headless", "--no-sandbox",
-            "--disable-gpu", "--incognito", "--enable-logging=stderr", f"--host-resolver-rules=MAP {host} {target}",
+        done = self.lab.client.run("env", f"HOME={self.home}", f"TMPDIR={self.home}", "chromium",
+            "--headless", "--no-sandbox", "--disable-gpu", "--incognito", "--enable-logging=stderr", f"--host-resolver-rules=MAP {host} {target}",
             f"--origin-to-force-quic-on={host}:443" if has_http3 else "--disable-quic", "--dump-dom",
             f"https://{host}/")
         seconds = time.monotonic() - start

@@ -432,8 +432,8 @@ class EncryptedHello(LearnedTest):
         pki.run("certutil", "-A", "-n", "root", "-t", "C,,", "-i", self.pki.root.certificate, "-d", database)
         host = "chromium12.example"
         for _ in range(2):
-            done = self.lab.client.run("env", f"HOME={home}", "chromium", "--headless", "--no-sandbox",
-                "--disable-gpu", "--dump-dom", f"https://{host}/")
+            done = self.lab.client.run("env", f"HOME={home}", f"TMPDIR={home}", "chromium",
+                "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", f"https://{host}/")
             self.assertIn('"client_dn": ""', done.stdout)
             line = self.engine.connection(host=host)  # of one of several at once, perhaps
             self.assertIn(line["fate"], ("learn", "pass"))

@@ -74,6 +74,7 @@ class Scanned(Icap):
     def make_servers(cls):
         super().make_servers()
         cls.antivirus = Antivirus(cls.lab)
+        cls.addClassCleanup(cls.antivirus.stop)
 
     def test_infected(self):
         """Not one byte of it arrives: whole, at the end of more, in chunks, compressed."""
