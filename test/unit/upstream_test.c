@@ -154,9 +154,9 @@ static void check_ready(int version, EVP_PKEY *key, const char *groups, uint16_t
 	SSL_CTX_set_alpn_select_cb(h.context, choose_http11, NULL);
 	begin("curl");
 	assert_int_equal(run(), UPSTREAM_READY);
-	facts = session_facts(session);
 	check_chain();
 	assert_true(finish_server());
+	facts = session_facts(session);
 	assert_int_equal(facts.version, version);
 	assert_int_equal(facts.suite, SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(h.peer)));
 	assert_string_equal(facts.cipher, SSL_CIPHER_standard_name(SSL_get_current_cipher(h.peer)));
