@@ -29,7 +29,7 @@ sys.path.insert(0, str(HERE.parent / "lab"))
 import lab  # noqa: E402
 import page  # noqa: E402
 import plot  # noqa: E402
-from cells import CELLS, FAILURES, QUICK, WHOLE  # noqa: E402
+from cells import CELLS, COUNTED, FAILURES, QUICK, WHOLE  # noqa: E402
 from engines import POSTERN  # noqa: E402
 from stage import Stage  # noqa: E402
 
@@ -63,7 +63,7 @@ def measure(stage, cell, options):
         tell(f"{cell.key}: failed: {cell.failed}")
     for name, why in cell.impossible.items():
         tell(f"{cell.key}: {name}: not possible: {why}")
-    if options.profile and not cell.failed and cell.is_missed():
+    if options.profile and not cell.failed:
         profile(stage, cell)
     if cell.failed or cell.impossible:
         revive(stage)
@@ -72,11 +72,13 @@ def measure(stage, cell, options):
 
 def profile(stage, cell):
     side = cell.sides[POSTERN]
-    if not hasattr(side, "profile"):
-        return
-    tell(f"{cell.key}: a bar is missed, profiling")
     try:
-        cell.profile = side.profile(stage.lab.folder / f"{cell.key}.perf")
+        if cell.is_missed() and hasattr(side, "profile"):
+            tell(f"{cell.key}: a bar is missed, profiling")
+            cell.profile = side.profile(stage.lab.folder / f"{cell.key}.perf")
+        if cell.key in COUNTED:
+            tell(f"{cell.key}: counting instructions")
+            cell.instructions = side.instructions(stage.lab.folder / f"{cell.key}.callgrind")
     except FAILURES as error:
         tell(f"{cell.key}: no profile: {error}")
 
@@ -99,7 +101,7 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="a rehearsal, of some minutes")
     parser.add_argument("--only", metavar="CELL", action="append", choices=CELLS,
         help=f"one cell; may be given again: {', '.join(CELLS)}")
-    parser.add_argument("--profile", action="store_true", help="where a bar is missed, by perf")
+    parser.add_argument("--profile", action="store_true", help="by perf where a bar is missed, and by callgrind")
     parser.add_argument("--page", metavar="FOLDER", type=pathlib.Path,
         help="where performance.md and .svg go; doc, unless the run is quick or of some cells only")
     options = parser.parse_args()
@@ -129,6 +131,7 @@ def main():
     facts = page.Facts(options.size.rounds, options.size.connections, time.monotonic() - began, load_average)
     print(page.plain(cells))
     if options.page:
+        options.page.mkdir(parents=True, exist_ok=True)
         (options.page / "performance.md").write_text(page.markdown(stage, cells, facts))
         (options.page / "performance.svg").write_text(plot.svg(cells))
     sys.exit(1 if any(cell.failed or cell.impossible for cell in cells) else 0)

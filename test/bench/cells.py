@@ -76,6 +76,7 @@ class Cell:
     impossible: dict = dataclasses.field(default_factory=dict)  # side: why
     failed: str = ""
     profile: tuple = ()  # of postern; see clocks.Profile.stop
+    instructions: dict = dataclasses.field(default_factory=dict)  # of a connection, by library
 
     def warm_up(self):
         """Every engine has done everything once: leaves are forged, buffers are there. Or it cannot."""
@@ -233,3 +234,6 @@ CELLS = {
     "events": lambda stage, size: events(stage, size.connections),
     "many": lambda stage, size: many(stage, size.connections, size.many),
 }
+
+# Those whose instructions are counted, too.
+COUNTED = "full13", "full12", "rsa13", "rsa12", "resumed13", "resumed12", "passed"

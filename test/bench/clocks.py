@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""CPU time and memory of an engine, which is all of its processes; where its time goes."""
+"""CPU time and memory of an engine, which is all of its processes; where its time goes; what it executes."""
 
 import collections
 import pathlib
@@ -96,3 +96,26 @@ class Profile:
             if frames:
                 yield [(re.sub(r"\[kernel.*", "kernel", library).rpartition("/")[2],
                     function.replace("[unknown]", "without a name")) for function, library in frames]
+
+
+class Instructions:
+    """
+    What the workers of a posternd execute outside the kernel, counted by callgrind: the same each time, however
+    busy the machine is. Its processor has no instructions for SHA.
+    """
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        folder.chmod(0o777)  # who writes there has given up its privileges
+        self.command = ("valgrind", "--tool=callgrind", "-q", f"--callgrind-out-file={folder}/%p",
+            "--trace-children=yes", "--trace-children-skip=*/postern-certgen", "--collect-atstart=no",
+            "--toggle-collect=worker_main")
+
+    def read(self):
+        """Of all processes that have ended, by library; that of functions nobody can name is the program itself."""
+        found = collections.Counter()
+        for path in self.folder.iterdir():
+            text = said("callgrind_annotate", "--threshold=100", path, lines=None)
+            for count, place in re.findall(r"^ *([\d,]+) \([ \d.]+%\)  \S+:.*?(?: \[(.+)\])?$", text, re.MULTILINE):
+                found[pathlib.PurePath(place or OURS[0]).name] += int(count.replace(",", ""))
+        return found

@@ -48,6 +48,14 @@ class Postern:
         if not self.has_ended():
             self.engine.stop()
 
+    @contextlib.contextmanager
+    def run_by(self, *command):
+        """By another program, as long as this lasts."""
+        self.stop()
+        self.engine.start(*self.prefix, *command)
+        yield
+        self.restart()
+
     @staticmethod
     def version():
         return said(build() / "engine/posternd", "--version")

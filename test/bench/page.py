@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The page: nothing on it is written by hand."""
 
+import collections
 import dataclasses
 import datetime
 import itertools
@@ -146,6 +147,25 @@ def profiles(cells):
         "its own that any are at work for.", "", *text]
 
 
+def instructions(cells):
+    found = [cell for cell in cells if cell.instructions]
+    if not found:
+        return []
+    total = collections.Counter()
+    for cell in found:
+        total.update(cell.instructions)
+    libraries = [library for library, _ in total.most_common(4)]
+    return ["## Instructions outside the kernel", "",
+        f"Thousands for a connection, the mean of {sides.SAMPLE} of which the first is a first visit, counted by callgrind in "
+        "the thread that carries them, without certgen. Its processor has no instructions for SHA, so libcrypto's share "
+        "is less where they are.", "",
+        *markdown_table(("connection", "all", *libraries, "others"), [
+            (cell.rows[0].what, *(f"{count / 1000:,.0f}" for count in (sum(cell.instructions.values()),
+                *(cell.instructions.get(library, 0) for library in libraries),
+                sum(count for library, count in cell.instructions.items() if library not in libraries))))
+            for cell in found])]
+
+
 TRIED = (
     "Half of what an intercepted connection costs, and four fifths of a passed one, is the kernel's: accept, connect, "
         "and each send with all that a packet causes behind it. Peers make as many; a call less is what is left to win.",
@@ -208,6 +228,7 @@ def markdown(stage, cells, facts):
         "![Ratios to the peers](performance.svg)", "",
         *markdown_table(HEAD, table_of(cells)),
         *profiles(cells),
+        *instructions(cells),
         *resumed(cells),
         *latency(cells),
         "## What is behind it, and what was tried", "",

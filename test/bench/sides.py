@@ -15,6 +15,7 @@ from engines import POSTERN
 from pki import REAL_CA
 from stage import UNDIVERTED, LoadFailed, Seen
 
+SAMPLE = 100  # connections whose instructions are
 WARM = 20  # connections ahead of the first measurement
 DIRECT, FULL = "direct", "postern, not resumed"
 PHASES = ("hello", "wait", "dial", "probe", "hear", "forge", "greet")
@@ -45,6 +46,14 @@ class Cost:
             self.choose(number)
             self.stage.run(self.load)
         return profile.stop()
+
+    def instructions(self, folder):
+        """Of a connection, by library. The first of them is a first visit, and what begins a session."""
+        counter = clocks.Instructions(folder)
+        with self.engine.run_by(*counter.command):
+            self.stage.divert_to(self.engine)
+            self.stage.run(self.load, SAMPLE)
+        return {library: count / SAMPLE for library, count in counter.read().most_common()}
 
     def choose(self, number):
         """The hosts of a round."""
