@@ -125,7 +125,7 @@ static enum conn_state move(struct conn *c, unsigned way, enum relay_result *ret
  * Finished to be acknowledged, which is 40 ms later if the kernel is left to itself. In TLS 1.2 its
  * Finished comes last only when a session is resumed.
  */
-static void invite(struct conn *c)
+void carry_invite(struct conn *c)
 {
 	struct session_facts facts = session_facts(c->downstream);
 
@@ -171,7 +171,7 @@ enum conn_state carry_relay(struct conn *c)
 	if (next != CONN_RELAYING)
 		return next;
 	if (is_first)
-		invite(c);
+		carry_invite(c);
 	if (results[TO_CLIENT] == RELAY_HELD && is_refused(c))
 		return late_refusal(c);
 	if (is_settled(c))

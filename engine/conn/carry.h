@@ -9,4 +9,7 @@ enum conn_state carry_relay(struct conn *conn);
 enum conn_state carry_splice(struct conn *conn);
 enum conn_state carry_idle(struct conn *conn);
 
+/* The client's handshake is over: it is sent all that it may be waiting for before it asks. */
+void carry_invite(struct conn *conn);
+
 #endif

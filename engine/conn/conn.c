@@ -13,6 +13,7 @@
 #include "conn/report.h"
 #include "conn/watch.h"
 #include "conn/worker.h"
+#include "tls/familiars.h"
 
 static void list_add(struct worker *worker, struct conn *conn)
 {
@@ -156,6 +157,7 @@ void conn_close(struct conn *conn)
 		splice_deinit(&conn->splice[way], &worker->pipes);
 	}
 	watch_free(conn->watch);
+	familiar_unref(conn->familiar);
 	judgement_unref(conn->judgement);
 	conn->judgement = NULL;
 	close_sockets(conn);

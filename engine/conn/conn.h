@@ -17,6 +17,7 @@
 
 struct worker;
 struct exchanges;
+struct familiar;
 struct forged;
 struct inspection;
 struct watch;
@@ -87,6 +88,10 @@ struct conn {
 	bool has_tried_to_resume; /* in vain: not again */
 	uint8_t session_key[RESUMPTIONS_KEY]; /* of sessions like this one's upstream */
 	bool is_proving; /* the server asked for a certificate; the rest of its flight is read */
+	bool has_familiar_key;
+	uint8_t familiar_key[RESUMPTIONS_KEY];
+	struct familiar *familiar; /* what it is greeted by early; counted; NULL: it is not */
+	bool is_greeted;           /* the client's handshake is over */
 	struct session *downstream;
 	struct forged *forged;     /* counted */
 	struct conn *next_waiting; /* for the same forged leaf */
@@ -104,11 +109,10 @@ struct conn {
 	struct watch *watch; /* of a passed handshake that can be read; NULL: of none */
 	bool is_counted;     /* in engine->n_connections */
 	uint64_t flow_id;
-	uint64_t started_wall;         /* us */
-	uint64_t started;              /* us */
-	uint64_t entered;              /* us, the current state */
-	uint64_t spent[N_CONN_STATES]; /* us */
-	bool has_server;               /* was connected to it */
+	uint64_t started_wall, started; /* us */
+	uint64_t entered;               /* us, the current state */
+	uint64_t spent[N_CONN_STATES];  /* us */
+	bool has_server;                /* was connected to it */
 	struct conn_notes notes;
 };
 
@@ -125,26 +129,21 @@ int conn_new_own(const struct conn *conn);
 
 /* Runs the connection until it waits: on readiness, and when certgen has answered. */
 void conn_run(struct conn *conn);
-/* Its deadline has come. */
-void conn_expire(struct conn *conn);
-/* Ends it from outside, when the engine stops. */
-void conn_stop(struct conn *conn);
+void conn_expire(struct conn *conn); /* its deadline has come */
+void conn_stop(struct conn *conn);   /* from outside, when the engine stops */
 void conn_review(struct conn *conn, struct settings *settings); /* review.h */
 void conn_free(struct conn *conn);                              /* after the batch */
 
 /* --- for the files of this folder --- */
 
-/* What a step returns to end the connection. */
-enum conn_state conn_end(struct conn *conn, enum end end);
-/* What its owner wants, as of its beginning. */
+enum conn_state conn_end(struct conn *conn, enum end end); /* for a step to return */
+/* What the owner wants, as of its beginning. */
 static inline const struct config *config_of(const struct conn *conn)
 {
 	return conn->settings->config;
 }
 
-/* On entering CONN_CLOSED: reports it and lets go of everything but its memory. */
-void conn_close(struct conn *conn);
-/* Sets the deadline anew, `ms` from now. */
-void conn_set_deadline(struct conn *conn, uint64_t ms);
+void conn_close(struct conn *conn); /* reports it, and lets go of everything but its memory */
+void conn_set_deadline(struct conn *conn, uint64_t ms); /* anew, so long from now */
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conn/early.h"
 #include "conn/report.h"
 #include "conn/worker.h"
 #include "net/tproxy.h"
@@ -82,6 +83,7 @@ enum conn_state fate_dial_failed(struct conn *c, int error)
 	};
 	unsigned i = 0;
 
+	early_forget(c);
 	while (kinds[i].error != 0 && kinds[i].error != -error)
 		i++;
 	snprintf(c->detail, sizeof(c->detail), "%s", strerror(-error));
@@ -94,6 +96,8 @@ enum conn_state fate_pass(struct conn *c, enum fate fate, enum reason reason)
 
 	if (c->is_own) /* nobody waits for it */
 		return conn_end(c, END_REFUSED);
+	if (c->downstream)
+		return early_regret(c, reason);
 
 	fate_decide(c, fate, reason);
 	fate_drop_server(c);
@@ -116,7 +120,10 @@ enum conn_state fate_block(struct conn *c, enum reason reason, enum alert alert)
 		return conn_end(c, END_REFUSED);
 	fate_decide(c, FATE_BLOCK, reason);
 	fate_drop_server(c);
-	if (c->is_tls)
+	early_forget(c);
+	if (c->downstream)
+		session_refuse(c->downstream, alert);
+	else if (c->is_tls)
 		alert_send(&c->client, alert);
 	return fate_refuse(c, END_REFUSED);
 }
@@ -157,7 +164,8 @@ enum conn_state fate_fail(struct conn *c, enum reason reason)
 /* While the server is asked, the client may lose patience. */
 bool fate_is_client_gone(const struct conn *c)
 {
-	return c->client.ended;
+	/* If it was greeted early, its handshake tells; and then it may finish first. */
+	return c->downstream ? c->is_greeted && c->client.broken : c->client.ended;
 }
 
 enum conn_state fate_client_gone(struct conn *c)

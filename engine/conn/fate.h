@@ -15,7 +15,10 @@ void fate_decide(struct conn *c, enum fate fate, enum reason reason);
 /* For a connection that ends before it had a fate: it counts as blocked. */
 enum conn_state fate_end(struct conn *c, enum reason reason, enum end end);
 
-/* With a fresh dial; what was said to the server so far is forgotten. */
+/*
+ * With a fresh dial; what was said to the server so far is forgotten. A client that was greeted
+ * early is refused instead.
+ */
 enum conn_state fate_pass(struct conn *c, enum fate fate, enum reason reason);
 enum conn_state fate_block(struct conn *c, enum reason reason, enum alert alert);
 enum conn_state fate_pass_or_block(struct conn *c, enum action action, enum reason reason);

@@ -231,6 +231,31 @@ static struct forged *add(struct forge *forge, const struct forged_key *key, uin
 	return NULL;
 }
 
+static void make_key(enum certgen_kind kind, enum leaf_key key, const char *host, struct der leaf,
+		     struct forged_key *ret_key)
+{
+	memset(ret_key, 0, sizeof(*ret_key)); /* the hash covers the padding */
+	ret_key->kind = (uint8_t)kind;
+	ret_key->key = (uint8_t)key;
+	strncpy(ret_key->host, host, sizeof(ret_key->host) - 1);
+	certificate_digest(leaf, ret_key->digest);
+}
+
+struct forged *forge_find(struct forge *forge, enum certgen_kind kind, enum leaf_key key,
+			  const char *host, struct der leaf, uint64_t now)
+{
+	struct forged_key wanted;
+	struct forged *forged;
+
+	make_key(kind, key, host, leaf, &wanted);
+	forged = find(forge, &wanted, now);
+	if (!forged || forged->state != FORGED_READY)
+		return NULL;
+	metrics_add(&forge->metrics->counts[METRICS_LEAF_CACHED], 1);
+	forged->n_refs++;
+	return forged;
+}
+
 struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf_key key,
 			  const char *host, struct der leaf, const union addr *client, uint64_t now)
 {
@@ -238,11 +263,7 @@ struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf
 	struct forged *forged;
 	enum forged_state state;
 
-	memset(&wanted, 0, sizeof(wanted)); /* the hash covers the padding */
-	wanted.kind = (uint8_t)kind;
-	wanted.key = (uint8_t)key;
-	strncpy(wanted.host, host, sizeof(wanted.host) - 1);
-	certificate_digest(leaf, wanted.digest);
+	make_key(kind, key, host, leaf, &wanted);
 	forged = find(forge, &wanted, now);
 	if (forged) {
 		metrics_add(&forge->metrics->counts[METRICS_LEAF_CACHED], 1);

@@ -49,6 +49,10 @@ struct forged *forge_leaf(struct forge *forge, enum certgen_kind kind, enum leaf
 			  const char *host, struct der leaf, const union addr *client,
 			  uint64_t now);
 
+/* The same, if it is READY; nobody is asked. NULL: it is not. */
+struct forged *forge_find(struct forge *forge, enum certgen_kind kind, enum leaf_key key,
+			  const char *host, struct der leaf, uint64_t now);
+
 enum forged_state forged_state(const struct forged *forged);
 /* When REFUSED or FAILED; borrowed; "" when certgen did not say. */
 const char *forged_why(const struct forged *forged);

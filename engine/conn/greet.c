@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "conn/early.h"
 #include "conn/fate.h"
 #include "conn/forge.h"
 #include "conn/pinning.h"
@@ -16,6 +17,9 @@ enum conn_state greet_forge(struct conn *c)
 
 	if (fate_is_client_gone(c))
 		return fate_client_gone(c);
+	if (c->downstream)
+		return early_holds(c) ? CONN_GREETING
+				      : fate_block(c, REASON_SERVER_CHANGED, ALERT_INTERNAL_ERROR);
 	if (!c->forged && c->judgement)
 		c->forged = forge_leaf(
 			&c->worker->forge,
@@ -48,21 +52,19 @@ enum conn_state greet_forge_late(struct conn *c)
 }
 
 /* From here on the connection is intercepted: the hello is taken off the socket. */
-static int begin_greeting(struct conn *c)
+static int begin(struct conn *c, const struct session_facts *upstream)
 {
-	struct session_facts facts = session_facts(c->upstream);
 	uint8_t *bytes = c->worker->scratch;
 	uint8_t message[DOWNSTREAM_HELLO_MAX];
 	struct downstream_offer offer = { .hello = c->hello,
 					  .message = message,
 					  .limits = c->settings->limits,
-					  .upstream = &facts,
+					  .upstream = upstream,
 					  .leaf = forged_leaf(c->forged),
 					  .generation = c->settings->generation };
 
 	if (config_of(c)->downstream.tickets)
 		offer.tickets = c->worker->engine->tickets;
-	fate_decide(c, FATE_INTERCEPT, c->reason);
 	if (sock_recv(&c->client, bytes, c->hello->wire_length) != (ssize_t)c->hello->wire_length)
 		return -ECONNRESET;
 	offer.message_length =
@@ -70,31 +72,56 @@ static int begin_greeting(struct conn *c)
 	return downstream_new(&c->client, c->worker->tls, &offer, &c->downstream);
 }
 
-enum conn_state greet_client(struct conn *c)
+/* The client saw the leaf, and did not go on. */
+static enum conn_state intercepted(struct conn *c, enum end end)
 {
-	if (!c->downstream) {
-		int r = begin_greeting(c);
+	fate_decide(c, FATE_INTERCEPT, c->reason);
+	return conn_end(c, end);
+}
 
-		if (r < 0)
-			return conn_end(c, r == -ENOMEM ? END_NO_RESOURCES : END_CLIENT_RESET);
-	}
-	switch (downstream_handshake(c->downstream)) {
+static enum conn_state over(struct conn *c)
+{
+	c->is_greeted = true;
+	pinning_accepted(c);
+	return c->state;
+}
+
+enum conn_state greet_go_on(struct conn *c, const struct session_facts *upstream)
+{
+	int r = c->downstream ? 0 : begin(c, upstream);
+
+	if (r == 0 && c->is_greeted)
+		return c->state;
+	switch (r < 0 ? DOWNSTREAM_RESET : downstream_handshake(c->downstream)) {
 	case DOWNSTREAM_WAIT:
-		return CONN_GREETING;
+		return c->state;
 	case DOWNSTREAM_READY:
-		pinning_accepted(c);
-		return CONN_RELAYING;
+		return over(c);
 	case DOWNSTREAM_ALERT:
 		pinning_refused(c);
-		return conn_end(c, END_CLIENT_ALERT);
+		return intercepted(c, END_CLIENT_ALERT);
 	case DOWNSTREAM_CLOSED:
-		return conn_end(c, END_CLIENT_CLOSED);
+		return intercepted(c, END_CLIENT_CLOSED);
 	case DOWNSTREAM_RESET:
-		return conn_end(c, END_CLIENT_RESET);
+		return intercepted(c, r == -ENOMEM ? END_NO_RESOURCES : END_CLIENT_RESET);
 	case DOWNSTREAM_TLS_ERROR:
 		break;
 	}
+	fate_decide(c, FATE_INTERCEPT, c->reason);
 	return fate_refuse(c, END_CLIENT_TLS_ERROR);
+}
+
+enum conn_state greet_client(struct conn *c)
+{
+	struct session_facts facts = session_facts(c->upstream);
+	enum conn_state next;
+
+	fate_decide(c, FATE_INTERCEPT, c->reason);
+	next = greet_go_on(c, &facts);
+	if (!c->is_greeted)
+		return next;
+	early_remember(c);
+	return CONN_RELAYING;
 }
 
 enum conn_state greet_late(struct conn *c)

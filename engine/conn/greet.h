@@ -10,4 +10,10 @@ enum conn_state greet_forge_late(struct conn *c);
 enum conn_state greet_client(struct conn *c);
 enum conn_state greet_late(struct conn *c);
 
+/*
+ * The client's handshake, as one with this server; begun, if it has not been. The connection's own
+ * state as long as nothing fails; conn->is_greeted says when it is over.
+ */
+enum conn_state greet_go_on(struct conn *c, const struct session_facts *upstream);
+
 #endif

@@ -46,6 +46,11 @@ enum action learning_action_now(const struct conn *c)
 	return learning_action(c, is_outcome_known ? c->known_class : LEARN_ASKED);
 }
 
+bool learning_asks_nothing(const struct conn *c)
+{
+	return c->is_known && c->is_fresh && c->known_class == LEARN_NOTHING;
+}
+
 bool learning_is_outcome_wanted(const struct conn *c)
 {
 	const struct config *config = config_of(c);

@@ -29,6 +29,8 @@ void learning_judge(struct conn *c, const struct der *chain, unsigned n);
 enum action learning_action(const struct conn *c, enum learn_class class);
 /* The same, as far as this connection's server is known. */
 enum action learning_action_now(const struct conn *c);
+/* It was seen not long ago that the server asks for no certificate. */
+bool learning_asks_nothing(const struct conn *c);
 /* Whether anything depends on what it does with those who have no certificate. */
 bool learning_is_outcome_wanted(const struct conn *c);
 

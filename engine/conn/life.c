@@ -10,7 +10,8 @@
  *
  * The client's bytes are only peeked at until it is certain that the connection is intercepted. So
  * whatever is found out before, passing is one fresh dial and carry_splice(): the client's unread
- * bytes are the replay.
+ * bytes are the replay. Where the owner wants clients greeted early, that is certain when they are
+ * (early.c), and what would pass later is refused.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -23,6 +24,7 @@
 #include "conn/carry.h"
 #include "conn/conn.h"
 #include "conn/count.h"
+#include "conn/early.h"
 #include "conn/fate.h"
 #include "conn/greet.h"
 #include "conn/late.h"
@@ -50,6 +52,7 @@ static enum conn_state take_advice(struct conn *c, enum learning_advice advice)
 	case LEARNING_DIAL:
 		break;
 	}
+	early_consider(c);
 	return CONN_DIALLING;
 }
 
@@ -248,20 +251,21 @@ static const struct {
 	enum conn_state (*step)(struct conn *c);
 	enum conn_state (*expire)(struct conn *c);
 	size_t limit; /* where the configuration holds the state's deadline; 0: none */
+	enum conn_state (*beside)(struct conn *c); /* done as long as it waits; NULL: nothing */
 } life[] = {
-	[CONN_PEEKING] = { peek_hello, hello_late, LIMIT(silent) },
-	[CONN_WAITING] = { await_other, other_late, LIMIT(probe) },
-	[CONN_DIALLING] = { probe_dial, probe_late, LIMIT(dial) },
-	[CONN_PROBING] = { probe_server, probe_late, LIMIT(probe) },
-	[CONN_HEARING] = { outcome_hear, outcome_unheard, LIMIT(hear) },
-	[CONN_FORGING] = { greet_forge, greet_forge_late, LIMIT(forge) },
-	[CONN_GREETING] = { greet_client, greet_late, LIMIT(greet) },
-	[CONN_RELAYING] = { carry_relay, carry_idle, LIMIT(idle) },
-	[CONN_PARTING] = { late_part, late_parted, LIMIT(refuse) },
-	[CONN_PASSING] = { dial_to_pass, server_never_came, LIMIT(dial) },
-	[CONN_SPLICING] = { carry_splice, carry_idle, LIMIT(pass_idle) },
-	[CONN_REFUSING] = { await_client_end, refused, LIMIT(refuse) },
-	[CONN_CLOSED] = { stay_closed, stay_closed, 0 },
+	[CONN_PEEKING] = { peek_hello, hello_late, LIMIT(silent), NULL },
+	[CONN_WAITING] = { await_other, other_late, LIMIT(probe), NULL },
+	[CONN_DIALLING] = { probe_dial, probe_late, LIMIT(dial), early_greet },
+	[CONN_PROBING] = { probe_server, probe_late, LIMIT(probe), early_greet },
+	[CONN_HEARING] = { outcome_hear, outcome_unheard, LIMIT(hear), NULL },
+	[CONN_FORGING] = { greet_forge, greet_forge_late, LIMIT(forge), NULL },
+	[CONN_GREETING] = { greet_client, greet_late, LIMIT(greet), NULL },
+	[CONN_RELAYING] = { carry_relay, carry_idle, LIMIT(idle), NULL },
+	[CONN_PARTING] = { late_part, late_parted, LIMIT(refuse), NULL },
+	[CONN_PASSING] = { dial_to_pass, server_never_came, LIMIT(dial), NULL },
+	[CONN_SPLICING] = { carry_splice, carry_idle, LIMIT(pass_idle), NULL },
+	[CONN_REFUSING] = { await_client_end, refused, LIMIT(refuse), NULL },
+	[CONN_CLOSED] = { stay_closed, stay_closed, 0, NULL },
 };
 
 static void conn_enter(struct conn *c, enum conn_state next)
@@ -292,11 +296,18 @@ void conn_set_deadline(struct conn *c, uint64_t ms)
 	timer_set(&c->worker->loop.wheel, &c->deadline, at);
 }
 
+static enum conn_state step(struct conn *c)
+{
+	enum conn_state next = life[c->state].step(c);
+
+	return next == c->state && life[next].beside ? life[next].beside(c) : next;
+}
+
 void conn_run(struct conn *c)
 {
 	enum conn_state next;
 
-	while ((next = life[c->state].step(c)) != c->state)
+	while ((next = step(c)) != c->state)
 		conn_enter(c, next);
 	if (c->state == CONN_RELAYING || c->state == CONN_SPLICING)
 		count_traffic(c);

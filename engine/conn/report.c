@@ -196,6 +196,8 @@ void report_connection(struct conn *conn)
 	if (conn->downstream) {
 		line_object(line, "downstream");
 		describe_session(line, conn->downstream);
+		if (conn->familiar)
+			line_flag(line, "early", true);
 		line_object_end(line);
 		describe_downgrade(line, conn);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "conn/resuming.h"
 
+#include "conn/learning.h"
 #include "conn/worker.h"
 #include "tls/resumptions.h"
 #include "tls/upstream.h"
@@ -14,11 +15,6 @@ static void keep(void *keeper, struct resumption *resumption)
 				 c->worker->loop.now);
 	else
 		resumption_free(resumption);
-}
-
-static bool asks_nothing(const struct conn *c)
-{
-	return c->is_known && c->is_fresh && c->known_class == LEARN_NOTHING;
 }
 
 static void offer(struct conn *c)
@@ -48,18 +44,24 @@ static uint64_t generation_of(const struct conn *c)
 	return c->settings->generation ^ serial; /* both are random */
 }
 
-void resuming_begin(struct conn *c)
+bool resuming_key(const struct conn *c, const union addr *client, uint8_t ret_key[RESUMPTIONS_KEY])
 {
-	struct resumptions_place place = { .client = &c->client_addr,
+	struct resumptions_place place = { .client = client,
 					   .server = &c->server_addr,
 					   .hello = c->hello,
+					   .is_http1 = c->verdict.is_scanned,
 					   .generation = generation_of(c) };
 
+	return resumptions_key(&place, ret_key);
+}
+
+void resuming_begin(struct conn *c)
+{
 	if (!config_of(c)->upstream.resumption || c->is_own || c->is_http1 || !c->hello->has_sni ||
-	    c->has_tried_to_resume || !resumptions_key(&place, c->session_key))
+	    c->has_tried_to_resume || !resuming_key(c, &c->client_addr, c->session_key))
 		return;
 	upstream_keep(c->upstream, keep, c);
-	if (asks_nothing(c))
+	if (learning_asks_nothing(c))
 		offer(c);
 }
 

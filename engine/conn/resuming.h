@@ -10,6 +10,12 @@
  * sent before is what is judged, not for longer than that judgement holds.
  */
 
+/*
+ * All that has to be the same where another connection to the server is relied on: the client, or
+ * whoever it is (NULL), the server, what it is offered, policy and trust. False: it failed.
+ */
+bool resuming_key(const struct conn *c, const union addr *client, uint8_t ret_key[RESUMPTIONS_KEY]);
+
 /* Before the handshake with the server: what it gives is kept, what is there is offered. */
 void resuming_begin(struct conn *c);
 

@@ -19,6 +19,7 @@
 #include "net/tproxy.h"
 #include "tap/keylog.h"
 #include "tap/recorder.h"
+#include "tls/familiars.h"
 
 enum {
 	BATCH = 256,
@@ -85,10 +86,12 @@ int worker_init(struct worker *worker, struct engine *engine, unsigned index,
 	worker->tls = tls_thread_new();
 	worker->judge = judge_new();
 	worker->resumptions = resumptions_new();
+	worker->familiars = familiars_new();
 	worker->listener = (struct tls_listener){ log_secret, engine->recorder };
 	if (worker->tls)
 		tls_thread_set_listener(worker->tls, &worker->listener);
-	if (r == 0 && (!worker->tls || !worker->judge || !worker->resumptions))
+	if (r == 0 &&
+	    (!worker->tls || !worker->judge || !worker->resumptions || !worker->familiars))
 		r = -EIO;
 	return r;
 }
@@ -111,6 +114,7 @@ void worker_deinit(struct worker *worker)
 	pipe_pool_deinit(&worker->pipes);
 	line_deinit(&worker->line);
 	relay_pool_deinit(&worker->buffers);
+	familiars_free(worker->familiars);
 	resumptions_free(worker->resumptions);
 	judge_free(worker->judge);
 	tls_thread_free(worker->tls);

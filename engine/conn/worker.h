@@ -43,6 +43,7 @@ struct worker {
 	struct tls_listener listener; /* to its secrets */
 	struct judge *judge;
 	struct resumptions *resumptions;
+	struct familiars *familiars;
 	struct pipe_pool pipes;
 	struct relay_pool buffers;
 	struct conn *conns;

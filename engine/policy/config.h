@@ -74,6 +74,7 @@ struct config {
 	} upstream;
 	struct {
 		bool tickets;
+		bool greet_early; /* before the server has answered */
 	} downstream;
 	struct {
 		enum action requested; /* pass | intercept | block */

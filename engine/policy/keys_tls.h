@@ -58,6 +58,8 @@
 	  "whether the hello goes to the server with the SYN (TCP Fast Open)")                     \
 	X("downstream.tickets", downstream.tickets, boolean, "true",                               \
 	  "whether clients may resume their sessions with the engine")                             \
+	X("downstream.greet_early", downstream.greet_early, boolean, "false",                      \
+	  "whether clients are greeted while a server answers that was seen a moment ago")         \
 	X("client_certificate.requested", client_certificate.requested, any_fate, "pass",          \
 	  "the server asks the client for a certificate")                                          \
 	X("client_certificate.required", client_certificate.required, on_outcome, "as-requested",  \

@@ -68,6 +68,8 @@
 	X(REASON_SERVER_REFUSED, "server_refused", "the server refused the connection")            \
 	X(REASON_SERVER_UNREACHABLE, "server_unreachable", "no route to the server")               \
 	X(REASON_SERVER_TIMEOUT, "server_timeout", "the server did not answer in time")            \
+	X(REASON_SERVER_CHANGED, "server_changed",                                                 \
+	  "the client was greeted early, and the server is not as it was before")                  \
 	X(REASON_CERTGEN_REFUSED, "certgen_refused", "certgen refused to forge this certificate")  \
 	X(REASON_CERTGEN_FAILED, "certgen_failed", "certgen could not sign")                       \
 	X(REASON_CERTGEN_DOWN, "certgen_down", "certgen was not running")                          \

@@ -167,6 +167,12 @@ static enum session_io fail(struct channel *channel, uint8_t alert, const char *
 	return SESSION_ERROR;
 }
 
+void channel_refuse(struct channel *channel, uint8_t alert)
+{
+	if (send_alert(channel, ALERT_FATAL, alert))
+		(void)channel_flush(channel, SESSION_FLUSH_WRITTEN);
+}
+
 static enum session_io make_room(struct channel *channel, size_t n)
 {
 	return outbox_has_room(&channel->out, n) ? SESSION_OK

@@ -39,6 +39,8 @@ enum session_io channel_write(struct channel *channel, const uint8_t *bytes, siz
 			      size_t *ret_n);
 enum session_io channel_flush(struct channel *channel, enum session_flush which);
 enum session_io channel_close_notify(struct channel *channel);
+/* As session_refuse(). */
+void channel_refuse(struct channel *channel, uint8_t alert);
 
 /* The last fatal alert received. */
 uint8_t channel_alert(const struct channel *channel);

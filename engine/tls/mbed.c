@@ -521,6 +521,13 @@ enum mbed_step mbed_step(struct session *session)
 	return ends_flight(session, state) ? MBED_STEP_FLIGHT : MBED_STEP_ON;
 }
 
+void mbed_refuse(struct session *session, uint8_t alert)
+{
+	mbed_alert_prepare(session);
+	mbed_alert_send(session, alert);
+	(void)flush(session);
+}
+
 /* The library hands it out by a public function only after the handshake. */
 const mbedtls_x509_crt *mbed_peer_chain(const struct session *session)
 {

@@ -2,10 +2,7 @@
 #ifndef POSTERN_TLS_MBED_H
 #define POSTERN_TLS_MBED_H
 
-/*
- * What upstream.c and downstream.c share about mbedTLS, and the only place that looks at its
- * private members. Private to this folder.
- */
+/* What upstream.c and downstream.c share: the only place that looks into mbedTLS. Private. */
 
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
@@ -138,6 +135,7 @@ enum session_io mbed_hear(struct session *session);
 enum session_io mbed_write(struct session *session, const uint8_t *bytes, size_t n, size_t *ret_n);
 enum session_io mbed_close_notify(struct session *session);
 enum session_io mbed_flush(struct session *session);
+void mbed_refuse(struct session *session, uint8_t alert);
 
 /* The message in hand, without its header; NULL: it is of another type. */
 const uint8_t *mbed_message_body(const struct session *session, uint8_t type, size_t *ret_n);

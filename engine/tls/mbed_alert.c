@@ -66,6 +66,18 @@ static enum alert alert_of(int error)
 	}
 }
 
+void mbed_alert_send(struct session *session, uint8_t alert)
+{
+	struct mbed *mbed = session->mbed;
+
+	if (mbed->ssl.transform_out == NULL) { /* what it began to answer is not to be said */
+		buffer_return(&session->thread->buffers, &mbed->out);
+		alert_send(session->sock, alert);
+		return;
+	}
+	(void)mbedtls_ssl_send_alert_message(&mbed->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert);
+}
+
 void mbed_alert_tell(struct session *session, int error)
 {
 	struct mbed *mbed = session->mbed;
@@ -74,11 +86,5 @@ void mbed_alert_tell(struct session *session, int error)
 	    error == MBEDTLS_ERR_SSL_CONN_EOF || error == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ||
 	    error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
 		return;
-	if (mbed->ssl.transform_out == NULL) { /* what it began to answer is not to be said */
-		buffer_return(&session->thread->buffers, &mbed->out);
-		alert_send(session->sock, alert_of(error));
-		return;
-	}
-	(void)mbedtls_ssl_send_alert_message(&mbed->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
-					     (unsigned char)alert_of(error));
+	mbed_alert_send(session, (uint8_t)alert_of(error));
 }

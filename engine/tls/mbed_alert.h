@@ -15,4 +15,7 @@ void mbed_alert_note(struct session *session, const uint8_t *bytes);
 /* After a call that failed: an alert to the client, unless the library has sent one. */
 void mbed_alert_tell(struct session *session, int error);
 
+/* One of our own, after mbed_alert_prepare(), under whatever key the client has by now. */
+void mbed_alert_send(struct session *session, uint8_t alert);
+
 #endif

@@ -73,9 +73,11 @@ bool resumptions_key(const struct resumptions_place *place, uint8_t ret_key[RESU
 	struct binding binding;
 
 	binding_start(&binding);
-	add_address(&binding, place->client);
+	if (place->client)
+		add_address(&binding, place->client);
 	add_address(&binding, place->server);
 	binding_add(&binding, &port, sizeof(port));
+	binding_add(&binding, &place->is_http1, sizeof(place->is_http1));
 	binding_add(&binding, &place->generation, sizeof(place->generation));
 	binding_add(&binding, hello->host, strlen(hello->host));
 	binding_add(&binding, &hello->legacy_version, sizeof(hello->legacy_version));

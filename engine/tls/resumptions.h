@@ -21,9 +21,10 @@ enum {
 
 /* What has to be the same: nobody resumes what began for another client. */
 struct resumptions_place {
-	const union addr *client; /* its port does not count */
+	const union addr *client; /* its port does not count; NULL: whoever it is */
 	const union addr *server;
 	const struct hello *hello; /* its name, and all that is offered to the server */
+	bool is_http1;             /* of its protocols that alone is offered */
 	uint64_t generation;       /* of policy and trust */
 };
 

@@ -182,6 +182,15 @@ enum session_io session_close_notify(struct session *session)
 				: mbed_close_notify(session);
 }
 
+void session_refuse(struct session *session, uint8_t alert)
+{
+	settle(session);
+	if (session->channel)
+		channel_refuse(session->channel, alert);
+	else
+		mbed_refuse(session, alert);
+}
+
 /* --- facts --- */
 
 struct session_facts session_facts(const struct session *session)

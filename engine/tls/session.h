@@ -75,6 +75,12 @@ enum session_io session_flush(struct session *session, enum session_flush which)
 /* As session_write(): close_notify; nothing may be written afterwards. */
 enum session_io session_close_notify(struct session *session);
 
+/*
+ * Tells the client by a fatal alert that the session ends, whether or not its handshake is over;
+ * nothing may be done with it afterwards.
+ */
+void session_refuse(struct session *session, uint8_t alert);
+
 struct session_facts session_facts(const struct session *session);
 /* The server's key signed the handshake: in all but the suites TLS_RSA_*, where it decrypts. */
 bool session_is_signed(const struct session *session);

@@ -130,6 +130,7 @@ static void check_defaults(const struct config *config)
 	assert_int_equal(config->hello.no_sni, ACTION_INTERCEPT);
 	assert_int_equal(config->upstream.invalid, ON_INVALID_BLOCK);
 	assert_true(config->downstream.tickets);
+	assert_false(config->downstream.greet_early);
 	assert_true(config->upstream.resumption);
 	assert_int_equal(config->client_certificate.requested, ACTION_PASS);
 	assert_int_equal(config->on_failure, ON_FAILURE_CLOSED);
@@ -174,7 +175,7 @@ static void test_every_kind(void **state)
 				      "  untrusted_certificate: un.crt\n"
 				      "  untrusted_key: /un.key\n"
 				      "upstream: {invalid: mirror, resumption: false}\n"
-				      "downstream: {tickets: false}\n"
+				      "downstream: {tickets: false, greet_early: true}\n"
 				      "default: pass\n"
 				      "hello: {no_sni: block}\n"
 				      "on_failure: open\n"
@@ -199,6 +200,7 @@ static void test_every_kind(void **state)
 	assert_string_equal(config->ca.untrusted_key, "/un.key");
 	assert_int_equal(config->upstream.invalid, ON_INVALID_MIRROR);
 	assert_false(config->downstream.tickets);
+	assert_true(config->downstream.greet_early);
 	assert_false(config->upstream.resumption);
 	assert_int_equal(decide(config, "any.example").action, ACTION_PASS);
 	assert_int_equal(config->hello.no_sni, ACTION_BLOCK);

@@ -2,6 +2,8 @@
 /* Clients that come back with a ticket of the engine's; they are OpenSSL's here. */
 #include "test/unit/cmocka_all.h"
 
+#include <openssl/err.h>
+
 #include "base/clock.h"
 #include "test/unit/handshake.h"
 #include "tls/downstream.h"
@@ -482,13 +484,60 @@ static void test_key_exchange(void **state)
 	check_resumes(&visit);
 }
 
+/* After so many turns the client hears of it, under whatever key. True: its handshake is over. */
+static bool refuse_after(const struct visit *visit, unsigned turns)
+{
+	enum downstream_result result = DOWNSTREAM_WAIT;
+	uint8_t byte;
+	int r = -1;
+
+	begin_client(visit, NULL);
+	greet(visit);
+	for (unsigned i = 0; i <= turns && result == DOWNSTREAM_WAIT; i++) {
+		if (i > 0)
+			handshake_turn(&h);
+		result = downstream_handshake(session);
+	}
+	session_refuse(session, 80 /* internal_error */);
+	for (unsigned i = 0; i < HANDSHAKE_ROUNDS; i++) {
+		ERR_clear_error();
+		r = SSL_read(h.peer, &byte, 1); /* which shakes hands as well */
+		if (SSL_get_error(h.peer, r) != SSL_ERROR_WANT_READ)
+			break;
+		usleep(200);
+	}
+	assert_true(r <= 0);
+	assert_int_equal(ERR_GET_REASON(ERR_get_error()), SSL_R_TLSV1_ALERT_INTERNAL_ERROR);
+	end_visit();
+	return result != DOWNSTREAM_WAIT;
+}
+
+static void test_refused(void **state)
+{
+	static const struct visit visits[] = {
+		{ .version = TLS1_3_VERSION },
+		{ .version = TLS1_3_VERSION, .groups = "P-521:X25519" },
+		{ .version = TLS1_2_VERSION },
+		{ .version = TLS1_2_VERSION, .suites = "ECDHE-RSA-AES128-SHA256" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < N_OF(visits); i++) {
+		unsigned turns = 0;
+
+		while (!refuse_after(&visits[i], turns))
+			turns++;
+		assert_in_range(turns, 1, 100);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_resumes),    TEST(test_bound),        TEST(test_bound_to_suite),
 		TEST(test_tampered),   TEST(test_rotation),     TEST(test_none),
-		TEST(test_early_data), TEST(test_key_exchange),
+		TEST(test_early_data), TEST(test_key_exchange), TEST(test_refused),
 #undef TEST
 	};
 

@@ -208,11 +208,15 @@ static void test_room(void **state)
 static struct hello hello;
 static union addr client, server;
 
+static bool is_anybody, is_http1;
+
 static void key_now(uint64_t generation, uint8_t key[RESUMPTIONS_KEY])
 {
-	struct resumptions_place place = {
-		.client = &client, .server = &server, .hello = &hello, .generation = generation
-	};
+	struct resumptions_place place = { .client = is_anybody ? NULL : &client,
+					   .server = &server,
+					   .hello = &hello,
+					   .is_http1 = is_http1,
+					   .generation = generation };
 
 	assert_true(resumptions_key(&place, key));
 }
@@ -257,6 +261,12 @@ static void test_key(void **state)
 	memcpy(hello.alpn, "\x02h2", 3);
 	hello.alpn_length = 3;
 	assert_other(2, true);
+	is_http1 = true;
+	assert_other(2, true);
+	is_anybody = true;
+	assert_other(2, true);
+	assert_true(addr_parse("192.0.2.3", 40000, &client));
+	assert_other(2, false);
 }
 
 int main(void)
