@@ -178,7 +178,8 @@ def latency(stage, count):
     made = {DIRECT: direct}
     made.update({name: Latency(stage, engine, load, direct) for name, engine in (
         (POSTERN, stage.postern), (HAPROXY, stage.bridging), (SSLSPLIT, stage.sslsplit))})
-    bars = Bar(HAPROXY, 1, 1 / 3), Bar(SSLSPLIT)
+    made[sides.EARLY] = sides.Early(stage, load, direct)
+    bars = Bar(HAPROXY, 1, 1 / 3), Bar(SSLSPLIT), Bar(sides.EARLY)
     return Cell("latency", tuple(Row(f"latency added to a new intercepted connection: {rank}", "ms", bars)
         for rank in ("p50", "p99")), made)
 

@@ -180,8 +180,12 @@ TRIED = (
     "TCP Fast Open (`upstream.fast_open`): it saves a round trip and no CPU time, so no row here shows it.",
     "Kernel TLS: a kernel before Linux 6.14 cannot go on reading after a KeyUpdate of TLS 1.3, which either end may "
         "send at any time; those of Debian 12 and 13 are older, and the kernel that this was measured on has none.",
-    "Greeting the client before the server has answered: it would save the time of the phase greet, and give up that "
-        "the client sees no byte of ours before the verdict. A client waits for its server's round trips anyway.",
+    "Greeting the client while its server answers (`downstream.greet_early`) saves the shorter of two waits: the client's "
+        "handshake, one round trip with it in TLS 1.3 and two in 1.2, and the dial and the handshake with the server, two "
+        "round trips there and three. With 10, 20 and 40 ms of round trip on either side a first byte came after 57, 108 "
+        "and 211 ms instead of 71, 135 and 255 (TLS 1.3), after 70, 127 and 248 instead of 95, 171 and 333 (TLS 1.2); with "
+        "2 ms to the client and 40 to the server after 134 instead of 139. CPU time is the same within what a run varies "
+        "by. So it is for clients far away; it is off by default for what it gives up.",
     "Workers bound to processors: engine, clients and servers share two here, which says nothing about it.",
 )
 

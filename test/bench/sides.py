@@ -17,7 +17,7 @@ from stage import UNDIVERTED, LoadFailed, Seen
 
 SAMPLE = 100  # connections whose instructions are
 WARM = 20  # connections ahead of the first measurement
-DIRECT, FULL = "direct", "postern, not resumed"
+DIRECT, FULL, EARLY = "direct", "postern, not resumed", "postern, greeting early"
 PHASES = ("hello", "wait", "dial", "probe", "hear", "forge", "greet")
 
 
@@ -175,14 +175,40 @@ class Latency:
             self._read_phases()
         return tuple(through - direct for through, direct in zip(percentiles(seen.seconds), self.direct.now))
 
-    def _read_phases(self):
-        """Of the last connections: what the engine itself says, in ms."""
+    def lines(self):
+        """Of the last connections: what postern itself says."""
         clocks.cpu_when_quiet(self.engine)
         lines = self.engine.engine.log.read_text().splitlines()[-self.load.count:]
-        for line in map(json.loads, lines):
+        return [line for line in map(json.loads, lines) if line.get("tls", {}).get("sni") == self.load.host]
+
+    def _read_phases(self):
+        """In ms."""
+        for line in self.lines():
             for phase in PHASES:
-                if line.get("tls", {}).get("sni") == self.load.host and phase in line.get("ms", {}):
+                if phase in line.get("ms", {}):
                     self.phases.setdefault(phase, []).append(line["ms"][phase])
+
+
+class Early(Latency):
+    """postern, which greets its clients while their server answers."""
+
+    def __init__(self, stage, load, direct):
+        super().__init__(stage, stage.postern, load, direct)
+
+    def warm_up(self):
+        pass  # with other settings it has to be done anew each time
+
+    def measure(self, number):
+        engine = self.stage.postern.engine
+        engine.reload({"downstream": {"greet_early": True}})
+        try:
+            super().warm_up()
+            figures = super().measure(number)
+            if not all(line.get("downstream", {}).get("early") for line in self.lines()):
+                raise LoadFailed("a client was not greeted early")
+            return figures
+        finally:
+            engine.reload()
 
 
 def with_many(number):
