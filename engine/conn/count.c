@@ -67,6 +67,11 @@ void count_step(struct conn *conn, enum conn_state next, uint64_t us)
 		count_setup(conn, METRICS_SETUP_PASS);
 }
 
+void count_greeted_early(struct conn *conn)
+{
+	metrics_add(&block_of(conn)->counts[METRICS_GREETED_EARLY], 1);
+}
+
 void count_traffic(struct conn *conn)
 {
 	for (unsigned way = TO_SERVER; way <= TO_CLIENT; way++) {

@@ -12,6 +12,8 @@
 
 /* It leaves its state after `us`, for `next`. */
 void count_step(struct conn *conn, enum conn_state next, uint64_t us);
+/* Its client is greeted while its server answers. */
+void count_greeted_early(struct conn *conn);
 /* Bytes that flowed since the last call. */
 void count_traffic(struct conn *conn);
 /* Its end. */

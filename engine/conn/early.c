@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #include "conn/carry.h"
+#include "conn/count.h"
 #include "conn/fate.h"
 #include "conn/forge.h"
 #include "conn/greet.h"
@@ -65,12 +66,19 @@ void early_forget(struct conn *c)
 /* --- greeting --- */
 
 /* False: the leaf is not there any more, and the client has to wait for its server after all. */
-static bool has_leaf(struct conn *c, const struct session_facts *facts)
+static bool may_begin(struct conn *c, const struct session_facts *facts)
 {
 	c->forged = forge_find(&c->worker->forge, CERTGEN_TRUSTED,
 			       leaf_key_for(c->hello, &c->settings->limits, facts), c->hello->host,
 			       familiar_judgement(c->familiar)->der, c->worker->loop.now);
-	return c->forged != NULL;
+	if (!c->forged) {
+		familiar_unref(c->familiar);
+		c->familiar = NULL;
+		return false;
+	}
+	c->reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
+	count_greeted_early(c);
+	return true;
 }
 
 enum conn_state early_greet(struct conn *c)
@@ -81,12 +89,8 @@ enum conn_state early_greet(struct conn *c)
 	if (!c->familiar || c->is_greeted)
 		return c->state;
 	facts = familiar_facts(c->familiar);
-	if (!c->downstream && !has_leaf(c, &facts)) {
-		familiar_unref(c->familiar);
-		c->familiar = NULL;
+	if (!c->downstream && !may_begin(c, &facts))
 		return c->state;
-	}
-	c->reason = c->verdict.file ? REASON_RULE : REASON_DEFAULT;
 	next = greet_go_on(c, &facts);
 	if (c->is_greeted)
 		carry_invite(c);

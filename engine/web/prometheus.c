@@ -269,6 +269,11 @@ static void write_cached(struct writing *w)
 	put(w, metrics_get(&w->sum.counts[METRICS_LEAF_CACHED]));
 }
 
+static void write_greeted_early(struct writing *w)
+{
+	put(w, metrics_get(&w->sum.counts[METRICS_GREETED_EARLY]));
+}
+
 static void write_unrecorded(struct writing *w)
 {
 	put(w, w->status->unrecorded);

@@ -50,6 +50,8 @@
 	  "Time in the other phases before bytes flow.")                                           \
 	X(setup, "postern_setup_seconds", "histogram",                                             \
 	  "Time from accepting a connection until its bytes flow.")                                \
+	X(greeted_early, "postern_greeted_early_total", "counter",                                 \
+	  "Clients that were greeted while their server answered.")                                \
 	X(certgen, "postern_certgen_requests_total", "counter",                                    \
 	  "Forged certificates asked of certgen, by what it answered.")                            \
 	X(certgen_time, "postern_certgen_seconds", "histogram", "Time until certgen's answer.")    \

@@ -98,6 +98,16 @@ class Metrics(WebTest):
         name = f'postern_connections_total{{fate="{fate}",reason="{reason}"}}'
         self.await_metric(name, before[name] + n)
 
+    def test_greeted_early(self):
+        name = "postern_greeted_early_total"
+        before = self.metrics()[name]
+        with self.configured({"downstream": {"greet_early": True}}):
+            lines = [self.curl("plain.example")[1] for _ in range(6)]  # each worker has to meet the server first
+        early = sum(line["downstream"].get("early", False) for line in lines)
+        self.assertGreater(early, 0)
+        self.await_metric(name, before + early)
+        self.assertEqual(self.metrics()[name], before + early)
+
     def test_counts(self):
         """Each connection is counted once, by its fate and its reason, and nothing beside."""
         before = self.metrics()
