@@ -26,12 +26,16 @@ mapfile -t all < <(sources)
 mapfile -t code < <(find engine certgen -name '*.[ch]')
 mapfile -t modules < <(find engine certgen -name '*.c')
 
-for file in "${all[@]}"; do
-	head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-3.0-or-later' || {
-		echo "$file: no SPDX line at its top"
-		status=1
-	}
-done
+licence='SPDX-License-Identifier: GPL-3.0-or-later'
+unlicensed=$(
+	grep -L -e "$licence" "${all[@]}" || true
+	grep -nHm1 -e "$licence" "${all[@]}" | grep -vE '^[^:]*:[1-3]:' || true
+)
+if [ -n "$unlicensed" ]; then
+	echo "$unlicensed"
+	echo "words: no SPDX line at the top"
+	status=1
+fi
 forbid "finish it, or file it" '\b(TO''DO|FIX''ME|XX''X)\b' "${all[@]}"
 forbid "white space at the end of a line" '[[:blank:]]+$' "${all[@]}"
 forbid "the two ends are client and server, never source and destination" \
