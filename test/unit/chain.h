@@ -16,7 +16,7 @@
 
 #include "tls/certificate.h"
 
-enum { CHAIN_DAY = 24 * 3600, CHAIN_EXTENSIONS_MAX = 8 };
+enum { CHAIN_DAY = 24 * 3600, CHAIN_EXTENSIONS_MAX = 8, CHAIN_MAX = 8192 };
 
 struct chain_extension {
 	int nid;
@@ -87,6 +87,20 @@ static inline struct der chain_der(X509 *x509)
 
 	assert_true(n > 0);
 	return (struct der){ .bytes = bytes, .n = (size_t)n };
+}
+
+/* Puts {u24 length, DER} behind the first `n` bytes; how many there are then. */
+static inline size_t chain_put(X509 *x509, uint8_t chain[CHAIN_MAX], size_t n)
+{
+	struct der der = chain_der(x509);
+
+	assert_true(n + 3 + der.n <= CHAIN_MAX);
+	chain[n++] = 0;
+	chain[n++] = (uint8_t)(der.n >> 8);
+	chain[n++] = (uint8_t)der.n;
+	memcpy(chain + n, der.bytes, der.n);
+	OPENSSL_free((void *)der.bytes);
+	return n + der.n;
 }
 
 /* Writes the certificate to a file of its own; the path is removed by the caller. */

@@ -4,13 +4,13 @@
 
 #include <openssl/err.h>
 
+#include "test/unit/authority.h"
 #include "test/unit/handshake.h"
 #include "tls/downstream.h"
 
 static struct tls_thread *thread;
 static struct leaf_keys *keys;
-static EVP_PKEY *ca_key;
-static X509 *ca;
+static struct authority ca;
 static struct leaf *leaves[N_LEAF_KEYS];
 
 static struct handshake h;
@@ -21,47 +21,23 @@ static struct session *session;
 /* {u24 length, DER} of a leaf for the engine's key and of the CA's certificate. */
 static struct leaf *make_leaf(enum leaf_key key)
 {
-	struct der public = leaf_keys_public(keys, key);
-	const uint8_t *at = public.bytes;
-	EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)public.n);
-	struct chain_recipe recipe = { .name = "www.example.com",
-				       .issuer = ca,
-				       .key = pkey,
-				       .signer = ca_key,
-				       .extensions = {
-					       { NID_subject_alt_name, "DNS:www.example.com" } } };
-	X509 *x509 = chain_make(&recipe);
-	struct der ders[] = { chain_der(x509), chain_der(ca) };
-	static uint8_t chain[8192];
-	size_t n = 0;
+	uint8_t chain[CHAIN_MAX];
+	size_t n = authority_issue_own(&ca, keys, key, "DNS:www.example.com", chain);
 
-	for (unsigned i = 0; i < 2; i++) {
-		chain[n++] = 0;
-		chain[n++] = (uint8_t)(ders[i].n >> 8);
-		chain[n++] = (uint8_t)ders[i].n;
-		memcpy(chain + n, ders[i].bytes, ders[i].n);
-		n += ders[i].n;
-		OPENSSL_free((void *)ders[i].bytes);
-	}
+	n = chain_put(ca.x509, chain, n);
 	assert_null(leaf_new(keys, key, chain, n - 1));
 	assert_null(leaf_new(keys, key, chain, 0));
-	X509_free(x509);
-	EVP_PKEY_free(pkey);
 	return leaf_new(keys, key, chain, n);
 }
 
 static int group_setup(void **state)
 {
-	struct chain_recipe recipe = { .name = "CA", .extensions = { CHAIN_CA } };
-
 	(void)state;
 	assert_int_equal(tls_init(), 0);
 	thread = tls_thread_new();
 	keys = leaf_keys_new();
 	assert_non_null(keys);
-	ca_key = EVP_EC_gen("P-256");
-	recipe.key = recipe.signer = ca_key;
-	ca = chain_make(&recipe);
+	authority_init(&ca, EVP_EC_gen("P-256"));
 	for (enum leaf_key key = 0; key < N_LEAF_KEYS; key++) {
 		leaves[key] = make_leaf(key);
 		assert_non_null(leaves[key]);
@@ -75,8 +51,7 @@ static int group_teardown(void **state)
 	for (enum leaf_key key = 0; key < N_LEAF_KEYS; key++)
 		leaf_free(leaves[key]);
 	leaf_keys_free(keys);
-	X509_free(ca);
-	EVP_PKEY_free(ca_key);
+	authority_deinit(&ca);
 	tls_thread_free(thread);
 	tls_deinit();
 	return 0;
@@ -95,7 +70,7 @@ static int teardown(void **state)
 static void connect_client(int version)
 {
 	handshake_init(&h, TLS_client_method(), version);
-	X509_STORE_add_cert(SSL_CTX_get_cert_store(h.context), ca);
+	X509_STORE_add_cert(SSL_CTX_get_cert_store(h.context), ca.x509);
 	SSL_CTX_set_verify(h.context, SSL_VERIFY_PEER, NULL);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "test/unit/cmocka_all.h"
 
+#include "test/unit/authority.h"
 #include "test/unit/handshake.h"
 #include "test/unit/peer.h"
 #include "tls/downstream.h"
@@ -18,8 +19,7 @@ static const uint16_t suite_codes[N_PEER_CIPHERS] = { 0x1301, 0x1302, 0x1303, 0 
 
 static struct tls_thread *thread;
 static struct leaf_keys *keys;
-static EVP_PKEY *ca_key;
-static X509 *ca;
+static struct authority ca;
 
 /* Of servers: P-256, P-384 and RSA-2048; of the engine, in the same order, without the second. */
 enum { SERVER_P256, SERVER_P384, SERVER_RSA, N_SERVERS };
@@ -35,56 +35,27 @@ static char text[96]; /* the way that is being tried */
 
 /* --- fixtures --- */
 
-static X509 *make_leaf(EVP_PKEY *key)
-{
-	struct chain_recipe recipe = { .name = "www.example.com",
-				       .issuer = ca,
-				       .key = key,
-				       .signer = ca_key,
-				       .extensions = {
-					       { NID_subject_alt_name, "DNS:www.example.com" } } };
-
-	return chain_make(&recipe);
-}
-
-static struct leaf *make_own_leaf(enum leaf_key key)
-{
-	struct der public = leaf_keys_public(keys, key);
-	const uint8_t *at = public.bytes;
-	EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)public.n);
-	X509 *x509 = make_leaf(pkey);
-	struct der der = chain_der(x509);
-	uint8_t chain[4096] = { 0, (uint8_t)(der.n >> 8), (uint8_t)der.n };
-	struct leaf *leaf;
-
-	assert_true(der.n + 3 <= sizeof(chain));
-	memcpy(chain + 3, der.bytes, der.n);
-	leaf = leaf_new(keys, key, chain, der.n + 3);
-	OPENSSL_free((void *)der.bytes);
-	X509_free(x509);
-	EVP_PKEY_free(pkey);
-	return leaf;
-}
-
 static int group_setup(void **state)
 {
-	struct chain_recipe recipe = { .name = "CA", .extensions = { CHAIN_CA } };
+	static const char sans[] = "DNS:www.example.com";
 
 	(void)state;
 	assert_int_equal(tls_init(), 0);
 	thread = tls_thread_new();
 	keys = leaf_keys_new();
 	/* RSA, as a client that takes nothing else must be able to verify all of it */
-	ca_key = EVP_RSA_gen(2048);
-	recipe.key = recipe.signer = ca_key;
-	ca = chain_make(&recipe);
+	authority_init(&ca, EVP_RSA_gen(2048));
 	server_keys[SERVER_P256] = EVP_EC_gen("P-256");
 	server_keys[SERVER_P384] = EVP_EC_gen("P-384");
 	server_keys[SERVER_RSA] = EVP_RSA_gen(2048);
 	for (unsigned i = 0; i < N_SERVERS; i++)
-		server_leaves[i] = make_leaf(server_keys[i]);
-	for (enum leaf_key key = 0; key < N_LEAF_KEYS; key++)
-		leaves[key] = make_own_leaf(key);
+		server_leaves[i] = authority_issue(&ca, server_keys[i], sans);
+	for (enum leaf_key key = 0; key < N_LEAF_KEYS; key++) {
+		uint8_t chain[CHAIN_MAX];
+		size_t n = authority_issue_own(&ca, keys, key, sans, chain);
+
+		leaves[key] = leaf_new(keys, key, chain, n);
+	}
 	return thread && keys ? 0 : -1;
 }
 
@@ -105,8 +76,7 @@ static int group_teardown(void **state)
 		X509_free(server_leaves[i]);
 		EVP_PKEY_free(server_keys[i]);
 	}
-	X509_free(ca);
-	EVP_PKEY_free(ca_key);
+	authority_deinit(&ca);
 	leaf_keys_free(keys);
 	tls_thread_free(thread);
 	tls_deinit();
@@ -190,7 +160,7 @@ static void send_all(void)
 
 static void check_upstream(const struct peer_way *way, unsigned server)
 {
-	struct peer_identity identity = { server_leaves[server], ca, server_keys[server] };
+	struct peer_identity identity = { server_leaves[server], ca.x509, server_keys[server] };
 	struct hello hello = handshake_hello("openssl");
 	enum upstream_result result = UPSTREAM_WAIT;
 
@@ -248,7 +218,7 @@ static void greet(const struct peer_way *way)
 
 static void check_downstream(const struct peer_way *way, unsigned unused)
 {
-	struct peer_identity identity = { .ca = ca };
+	struct peer_identity identity = { .ca = ca.x509 };
 	enum downstream_result result = DOWNSTREAM_WAIT;
 
 	(void)unused;

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 
 #include "base/clock.h"
+#include "test/unit/authority.h"
 #include "test/unit/handshake.h"
 #include "tls/downstream.h"
 
@@ -13,8 +14,7 @@ enum { N_LEAVES = 2 }; /* of the same name and kind of key, but not the same */
 static struct tls_thread *thread;
 static struct tickets *tickets;
 static struct leaf_keys *keys;
-static EVP_PKEY *ca_key;
-static X509 *ca;
+static struct authority ca;
 static struct leaf *leaves[N_LEAVES][N_LEAF_KEYS];
 
 static struct handshake h;
@@ -39,43 +39,23 @@ struct visit {
 
 static struct leaf *make_leaf(enum leaf_key key)
 {
-	struct der public = leaf_keys_public(keys, key);
-	const uint8_t *at = public.bytes;
-	EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)public.n);
-	struct chain_recipe recipe = { .name = "www.example.com",
-				       .issuer = ca,
-				       .key = pkey,
-				       .signer = ca_key,
-				       .extensions = {
-					       { NID_subject_alt_name,
-						 "DNS:www.example.com, DNS:other.example" } } };
-	X509 *x509 = chain_make(&recipe);
-	struct der der = chain_der(x509);
-	uint8_t chain[4096] = { 0, (uint8_t)(der.n >> 8), (uint8_t)der.n };
-	struct leaf *leaf;
+	uint8_t chain[CHAIN_MAX];
+	size_t n = authority_issue_own(&ca, keys, key, "DNS:www.example.com, DNS:other.example",
+				       chain);
+	struct leaf *leaf = leaf_new(keys, key, chain, n);
 
-	assert_true(der.n + 3 <= sizeof(chain));
-	memcpy(chain + 3, der.bytes, der.n);
-	leaf = leaf_new(keys, key, chain, der.n + 3);
 	assert_non_null(leaf);
-	OPENSSL_free((void *)der.bytes);
-	X509_free(x509);
-	EVP_PKEY_free(pkey);
 	return leaf;
 }
 
 static int group_setup(void **state)
 {
-	struct chain_recipe recipe = { .name = "CA", .extensions = { CHAIN_CA } };
-
 	(void)state;
 	assert_int_equal(tls_init(), 0);
 	thread = tls_thread_new();
 	keys = leaf_keys_new();
 	assert_non_null(keys);
-	ca_key = EVP_RSA_gen(2048); /* which clients without ECDSA can verify, too */
-	recipe.key = recipe.signer = ca_key;
-	ca = chain_make(&recipe);
+	authority_init(&ca, EVP_RSA_gen(2048)); /* which clients without ECDSA can verify, too */
 	for (unsigned i = 0; i < N_LEAVES; i++)
 		for (enum leaf_key key = 0; key < N_LEAF_KEYS; key++)
 			leaves[i][key] = make_leaf(key);
@@ -89,8 +69,7 @@ static int group_teardown(void **state)
 		for (enum leaf_key key = 0; key < N_LEAF_KEYS; key++)
 			leaf_free(leaves[i][key]);
 	leaf_keys_free(keys);
-	X509_free(ca);
-	EVP_PKEY_free(ca_key);
+	authority_deinit(&ca);
 	tls_thread_free(thread);
 	tls_deinit();
 	return 0;
@@ -127,7 +106,7 @@ static void begin_client(const struct visit *visit, SSL_SESSION *old)
 	const char *host = visit->host ? visit->host : "www.example.com";
 
 	handshake_init(&h, TLS_client_method(), visit->version);
-	X509_STORE_add_cert(SSL_CTX_get_cert_store(h.context), ca);
+	X509_STORE_add_cert(SSL_CTX_get_cert_store(h.context), ca.x509);
 	SSL_CTX_set_verify(h.context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_options(h.context, visit->options);
 	SSL_CTX_set_alpn_protos(h.context, alpn, sizeof(alpn) - 1);

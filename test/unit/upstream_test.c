@@ -2,12 +2,14 @@
 /* Our handshake with servers, which are OpenSSL's here: what is offered, and what comes of it. */
 #include "test/unit/cmocka_all.h"
 
+#include "test/unit/authority.h"
 #include "test/unit/handshake.h"
 #include "tls/upstream.h"
 
 static struct tls_thread *thread;
-static EVP_PKEY *ca_key, *ec_key, *rsa_key, *ed_key;
-static X509 *ca, *leaf;
+static struct authority ca;
+static EVP_PKEY *ec_key, *rsa_key, *ed_key;
+static X509 *leaf;
 
 static struct handshake h;
 static struct session *session;
@@ -15,38 +17,22 @@ static struct hello hello;
 
 /* --- fixtures --- */
 
-static X509 *make_leaf(EVP_PKEY *key, const char *sans)
-{
-	struct chain_recipe recipe = { .name = "www.example.com",
-				       .issuer = ca,
-				       .key = key,
-				       .signer = ca_key,
-				       .extensions = { { NID_subject_alt_name, sans } } };
-
-	return chain_make(&recipe);
-}
-
 static int group_setup(void **state)
 {
-	struct chain_recipe recipe = { .name = "CA", .extensions = { CHAIN_CA } };
-
 	(void)state;
 	assert_int_equal(tls_init(), 0);
 	thread = tls_thread_new();
-	ca_key = EVP_EC_gen("P-256");
 	ec_key = EVP_EC_gen("P-256");
 	rsa_key = EVP_RSA_gen(2048);
 	ed_key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-	recipe.key = recipe.signer = ca_key;
-	ca = chain_make(&recipe);
+	authority_init(&ca, EVP_EC_gen("P-256"));
 	return thread ? 0 : -1;
 }
 
 static int group_teardown(void **state)
 {
 	(void)state;
-	X509_free(ca);
-	EVP_PKEY_free(ca_key);
+	authority_deinit(&ca);
 	EVP_PKEY_free(ec_key);
 	EVP_PKEY_free(rsa_key);
 	EVP_PKEY_free(ed_key);
@@ -70,10 +56,10 @@ static int teardown(void **state)
 static void serve(int version, EVP_PKEY *key, const char *sans)
 {
 	handshake_init(&h, TLS_server_method(), version);
-	leaf = make_leaf(key, sans ? sans : "DNS:www.example.com");
+	leaf = authority_issue(&ca, key, sans ? sans : "DNS:www.example.com");
 	assert_int_equal(SSL_CTX_use_certificate(h.context, leaf), 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey(h.context, key), 1);
-	assert_int_equal(SSL_CTX_add1_chain_cert(h.context, ca), 1);
+	assert_int_equal(SSL_CTX_add1_chain_cert(h.context, ca.x509), 1);
 }
 
 static void begin(const char *hello_name)
@@ -131,7 +117,7 @@ static int choose_http11(SSL *ssl, const uint8_t **ret_name, uint8_t *ret_n, con
 
 static void check_chain(void)
 {
-	X509 *const want[] = { leaf, ca };
+	X509 *const want[] = { leaf, ca.x509 };
 	struct der chain[4];
 
 	assert_int_equal(upstream_chain(session, chain, 1), 1);
