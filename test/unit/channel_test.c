@@ -4,25 +4,19 @@
 
 #include <stdlib.h>
 
-#include "test/unit/handshake.h"
 #include "test/unit/scarce.h"
+#include "test/unit/session.h"
 #include "tls/channel.h"
-#include "tls/upstream.h"
 
-static struct tls_thread *thread;
 static EVP_PKEY *keys[2]; /* P-256, RSA */
 static X509 *leaves[2];
-
-static struct handshake h;
-static struct session *session;
 
 /* --- with OpenSSL --- */
 
 static int group_setup(void **state)
 {
 	(void)state;
-	assert_int_equal(tls_init(), 0);
-	thread = tls_thread_new();
+	begin_sessions();
 	keys[0] = EVP_EC_gen("P-256");
 	keys[1] = EVP_RSA_gen(2048);
 	for (unsigned i = 0; i < 2; i++) {
@@ -32,7 +26,7 @@ static int group_setup(void **state)
 
 		leaves[i] = chain_make(&recipe);
 	}
-	return thread ? 0 : -1;
+	return 0;
 }
 
 static int group_teardown(void **state)
@@ -42,24 +36,20 @@ static int group_teardown(void **state)
 		X509_free(leaves[i]);
 		EVP_PKEY_free(keys[i]);
 	}
-	tls_thread_free(thread);
-	tls_deinit();
+	end_sessions();
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	session_free(session);
-	session = NULL;
-	handshake_deinit(&h);
+	end_session();
 	return 0;
 }
 
 static void open_session(int version, const char *cipher)
 {
 	struct hello hello = handshake_hello("curl");
-	enum upstream_result result = UPSTREAM_WAIT;
 
 	handshake_init(&h, TLS_server_method(), version);
 	for (unsigned i = 0; i < 2; i++) {
@@ -73,14 +63,8 @@ static void open_session(int version, const char *cipher)
 		assert_int_equal(SSL_CTX_set_cipher_list(h.context, cipher), 1);
 	assert_int_equal(upstream_new(&h.sock, thread, &hello, &TLS_LIMITS_NONE, &session), 0);
 	handshake_start(&h);
-	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && result == UPSTREAM_WAIT; i++) {
-		result = upstream_handshake(session);
-		handshake_turn(&h);
-	}
-	assert_int_equal(result, UPSTREAM_READY);
-	assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
-	for (unsigned i = 0; i < 1000 && !SSL_is_init_finished(h.peer); i++)
-		handshake_turn(&h);
+	assert_int_equal(shake_with_server(), UPSTREAM_READY);
+	assert_true(finish_peer());
 }
 
 /* `n` bytes to the peer and back, in pieces of all sizes. */

@@ -5,16 +5,11 @@
 #include <openssl/err.h>
 
 #include "test/unit/authority.h"
-#include "test/unit/handshake.h"
-#include "tls/downstream.h"
+#include "test/unit/session.h"
 
-static struct tls_thread *thread;
 static struct leaf_keys *keys;
 static struct authority ca;
 static struct leaf *leaves[N_LEAF_KEYS];
-
-static struct handshake h;
-static struct session *session;
 
 /* --- fixtures --- */
 
@@ -33,8 +28,7 @@ static struct leaf *make_leaf(enum leaf_key key)
 static int group_setup(void **state)
 {
 	(void)state;
-	assert_int_equal(tls_init(), 0);
-	thread = tls_thread_new();
+	begin_sessions();
 	keys = leaf_keys_new();
 	assert_non_null(keys);
 	authority_init(&ca, EVP_EC_gen("P-256"));
@@ -52,17 +46,14 @@ static int group_teardown(void **state)
 		leaf_free(leaves[key]);
 	leaf_keys_free(keys);
 	authority_deinit(&ca);
-	tls_thread_free(thread);
-	tls_deinit();
+	end_sessions();
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	session_free(session);
-	session = NULL;
-	handshake_deinit(&h);
+	end_session();
 	return 0;
 }
 
@@ -113,20 +104,10 @@ static enum leaf_key greet(uint16_t version, uint16_t suite, const char *alpn)
 
 static enum downstream_result run(void)
 {
-	enum downstream_result result = DOWNSTREAM_WAIT;
+	enum downstream_result result = shake_with_client();
 
-	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && result == DOWNSTREAM_WAIT; i++) {
-		result = downstream_handshake(session);
-		if (result == DOWNSTREAM_WAIT)
-			handshake_turn(&h);
-	}
 	if (result == DOWNSTREAM_READY)
-		assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
-	for (unsigned i = 0; i < 100 && result == DOWNSTREAM_READY; i++) {
-		if (SSL_is_init_finished(h.peer))
-			break;
-		handshake_turn(&h);
-	}
+		assert_true(finish_peer());
 	return result;
 }
 
@@ -562,6 +543,5 @@ int main(void)
 #undef TEST
 	};
 
-	h = (struct handshake){ .sock = SOCK_NONE, .peer_fd = -1 };
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

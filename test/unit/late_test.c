@@ -2,15 +2,10 @@
 /* Servers that ask for a certificate inside the session; they are OpenSSL's. */
 #include "test/unit/cmocka_all.h"
 
-#include "test/unit/handshake.h"
-#include "tls/upstream.h"
+#include "test/unit/session.h"
 
-static struct tls_thread *thread;
 static EVP_PKEY *key;
 static X509 *leaf;
-
-static struct handshake h;
-static struct session *session;
 
 /* --- fixtures --- */
 
@@ -19,12 +14,11 @@ static int group_setup(void **state)
 	struct chain_recipe recipe = { .name = "www.example.com" };
 
 	(void)state;
-	assert_int_equal(tls_init(), 0);
-	thread = tls_thread_new();
+	begin_sessions();
 	key = EVP_EC_gen("P-256");
 	recipe.key = recipe.signer = key;
 	leaf = chain_make(&recipe);
-	return thread ? 0 : -1;
+	return 0;
 }
 
 static int group_teardown(void **state)
@@ -32,17 +26,14 @@ static int group_teardown(void **state)
 	(void)state;
 	X509_free(leaf);
 	EVP_PKEY_free(key);
-	tls_thread_free(thread);
-	tls_deinit();
+	end_sessions();
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	session_free(session);
-	session = NULL;
-	handshake_deinit(&h);
+	end_session();
 	return 0;
 }
 
@@ -65,7 +56,6 @@ static void name_authorities(unsigned n)
 static void open_session(int version, const char *hello_name, bool hears)
 {
 	struct hello hello = handshake_hello(hello_name);
-	enum upstream_result result = UPSTREAM_WAIT;
 
 	handshake_init(&h, TLS_server_method(), version);
 	assert_int_equal(SSL_CTX_use_certificate(h.context, leaf), 1);
@@ -75,15 +65,8 @@ static void open_session(int version, const char *hello_name, bool hears)
 	if (hears)
 		upstream_hear_late(session);
 	handshake_start(&h);
-	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && result == UPSTREAM_WAIT; i++) {
-		result = upstream_handshake(session);
-		handshake_turn(&h);
-	}
-	assert_int_equal(result, UPSTREAM_READY);
-	assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
-	for (unsigned i = 0; i < 1000 && !SSL_is_init_finished(h.peer); i++)
-		handshake_turn(&h);
-	assert_true(SSL_is_init_finished(h.peer));
+	assert_int_equal(shake_with_server(), UPSTREAM_READY);
+	assert_true(finish_peer());
 	assert_null(upstream_request(session));
 }
 
@@ -312,6 +295,5 @@ int main(void)
 #undef TEST
 	};
 
-	h = (struct handshake){ .sock = SOCK_NONE, .peer_fd = -1 };
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

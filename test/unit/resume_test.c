@@ -6,19 +6,14 @@
 
 #include "base/clock.h"
 #include "test/unit/authority.h"
-#include "test/unit/handshake.h"
-#include "tls/downstream.h"
+#include "test/unit/session.h"
 
 enum { N_LEAVES = 2 }; /* of the same name and kind of key, but not the same */
 
-static struct tls_thread *thread;
 static struct tickets *tickets;
 static struct leaf_keys *keys;
 static struct authority ca;
 static struct leaf *leaves[N_LEAVES][N_LEAF_KEYS];
-
-static struct handshake h;
-static struct session *session;
 
 /* How a client comes, and what the engine has for it. */
 struct visit {
@@ -51,8 +46,7 @@ static struct leaf *make_leaf(enum leaf_key key)
 static int group_setup(void **state)
 {
 	(void)state;
-	assert_int_equal(tls_init(), 0);
-	thread = tls_thread_new();
+	begin_sessions();
 	keys = leaf_keys_new();
 	assert_non_null(keys);
 	authority_init(&ca, EVP_RSA_gen(2048)); /* which clients without ECDSA can verify, too */
@@ -70,8 +64,7 @@ static int group_teardown(void **state)
 			leaf_free(leaves[i][key]);
 	leaf_keys_free(keys);
 	authority_deinit(&ca);
-	tls_thread_free(thread);
-	tls_deinit();
+	end_sessions();
 	return 0;
 }
 
@@ -82,17 +75,10 @@ static int setup(void **state)
 	return tickets ? 0 : -1;
 }
 
-static void end_visit(void)
-{
-	session_free(session);
-	session = NULL;
-	handshake_deinit(&h);
-}
-
 static int teardown(void **state)
 {
 	(void)state;
-	end_visit();
+	end_session();
 	tickets_free(tickets);
 	tickets = NULL;
 	return 0;
@@ -154,22 +140,6 @@ static void greet(const struct visit *visit)
 	assert_int_equal(downstream_new(&h.sock, thread, &offer, &session), 0);
 }
 
-static enum downstream_result shake(void)
-{
-	enum downstream_result result = DOWNSTREAM_WAIT;
-
-	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && result == DOWNSTREAM_WAIT; i++) {
-		result = downstream_handshake(session);
-		if (result == DOWNSTREAM_WAIT)
-			handshake_turn(&h);
-	}
-	if (result == DOWNSTREAM_READY)
-		assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
-	for (unsigned i = 0; i < 100 && !SSL_is_init_finished(h.peer); i++)
-		handshake_turn(&h);
-	return result;
-}
-
 /* With the ticket's record before it, if there was one. */
 static void exchange(void)
 {
@@ -218,7 +188,8 @@ static bool visit_once(const struct visit *visit, SSL_SESSION *old, SSL_SESSION 
 	if (visit->sends_early)
 		assert_int_equal(SSL_write_early_data(h.peer, early, sizeof(early), &n), 1);
 	greet(visit);
-	assert_int_equal(shake(), DOWNSTREAM_READY);
+	assert_int_equal(shake_with_client(), DOWNSTREAM_READY);
+	assert_true(finish_peer());
 	exchange();
 	facts = session_facts(session);
 	is_resumed = facts.is_resumed;
@@ -231,7 +202,7 @@ static bool visit_once(const struct visit *visit, SSL_SESSION *old, SSL_SESSION 
 		assert_int_equal(SSL_get_early_data_status(h.peer), SSL_EARLY_DATA_REJECTED);
 	if (ret_session)
 		*ret_session = take_session();
-	end_visit();
+	end_session();
 	return is_resumed;
 }
 
@@ -487,7 +458,7 @@ static bool refuse_after(const struct visit *visit, unsigned turns)
 	}
 	assert_true(r <= 0);
 	assert_int_equal(ERR_GET_REASON(ERR_get_error()), SSL_R_TLSV1_ALERT_INTERNAL_ERROR);
-	end_visit();
+	end_session();
 	return result != DOWNSTREAM_WAIT;
 }
 
@@ -520,6 +491,5 @@ int main(void)
 #undef TEST
 	};
 
-	h = (struct handshake){ .sock = SOCK_NONE, .peer_fd = -1 };
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -2,16 +2,12 @@
 /* Sessions with servers, which are OpenSSL's here, that continue earlier ones. */
 #include "test/unit/cmocka_all.h"
 
-#include "test/unit/handshake.h"
-#include "tls/upstream.h"
+#include "test/unit/session.h"
 
-static struct tls_thread *thread;
 static EVP_PKEY *key;
 static X509 *leaf;
 static SSL_CTX *server; /* of all visits */
 
-static struct handshake h;
-static struct session *session;
 static struct resumption *kept;
 
 static int group_setup(void **state)
@@ -19,11 +15,10 @@ static int group_setup(void **state)
 	struct chain_recipe recipe = { .name = "www.example.com" };
 
 	(void)state;
-	assert_int_equal(tls_init(), 0);
-	thread = tls_thread_new();
+	begin_sessions();
 	recipe.key = recipe.signer = key = EVP_EC_gen("P-256");
 	leaf = chain_make(&recipe);
-	return thread ? 0 : -1;
+	return 0;
 }
 
 static int group_teardown(void **state)
@@ -31,8 +26,7 @@ static int group_teardown(void **state)
 	(void)state;
 	X509_free(leaf);
 	EVP_PKEY_free(key);
-	tls_thread_free(thread);
-	tls_deinit();
+	end_sessions();
 	return 0;
 }
 
@@ -40,9 +34,7 @@ static void end_visit(void)
 {
 	if (h.peer) /* or OpenSSL forgets what it kept of the session */
 		SSL_set_shutdown(h.peer, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-	session_free(session);
-	session = NULL;
-	handshake_deinit(&h);
+	end_session();
 }
 
 static int teardown(void **state)
@@ -70,9 +62,7 @@ static void exchange(void)
 	enum session_io io = SESSION_WAIT;
 	size_t n = 0;
 
-	assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
-	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && !SSL_is_init_finished(h.peer); i++)
-		handshake_turn(&h);
+	assert_true(finish_peer());
 	assert_int_equal(SSL_write(h.peer, "hi", 2), 2);
 	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && io == SESSION_WAIT; i++) {
 		socks_raise(&h.sock);
@@ -86,7 +76,6 @@ static void exchange(void)
 static bool visit(int version, const struct resumption *offered)
 {
 	struct hello hello = handshake_hello("curl");
-	enum upstream_result result = UPSTREAM_WAIT;
 
 	handshake_init(&h, TLS_server_method(), version);
 	if (server) {
@@ -103,11 +92,7 @@ static bool visit(int version, const struct resumption *offered)
 	if (offered)
 		assert_true(upstream_resume(session, offered));
 	handshake_start(&h);
-	for (unsigned i = 0; i < HANDSHAKE_ROUNDS && result == UPSTREAM_WAIT; i++) {
-		result = upstream_handshake(session);
-		handshake_turn(&h);
-	}
-	assert_int_equal(result, UPSTREAM_READY);
+	assert_int_equal(shake_with_server(), UPSTREAM_READY);
 	exchange();
 	assert_int_equal(session_facts(session).is_resumed, SSL_session_reused(h.peer));
 	return session_facts(session).is_resumed;

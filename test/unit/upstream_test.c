@@ -3,16 +3,12 @@
 #include "test/unit/cmocka_all.h"
 
 #include "test/unit/authority.h"
-#include "test/unit/handshake.h"
-#include "tls/upstream.h"
+#include "test/unit/session.h"
 
-static struct tls_thread *thread;
 static struct authority ca;
 static EVP_PKEY *ec_key, *rsa_key, *ed_key;
 static X509 *leaf;
 
-static struct handshake h;
-static struct session *session;
 static struct hello hello;
 
 /* --- fixtures --- */
@@ -20,13 +16,12 @@ static struct hello hello;
 static int group_setup(void **state)
 {
 	(void)state;
-	assert_int_equal(tls_init(), 0);
-	thread = tls_thread_new();
+	begin_sessions();
 	ec_key = EVP_EC_gen("P-256");
 	rsa_key = EVP_RSA_gen(2048);
 	ed_key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	authority_init(&ca, EVP_EC_gen("P-256"));
-	return thread ? 0 : -1;
+	return 0;
 }
 
 static int group_teardown(void **state)
@@ -36,17 +31,14 @@ static int group_teardown(void **state)
 	EVP_PKEY_free(ec_key);
 	EVP_PKEY_free(rsa_key);
 	EVP_PKEY_free(ed_key);
-	tls_thread_free(thread);
-	tls_deinit();
+	end_sessions();
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	session_free(session);
-	session = NULL;
-	handshake_deinit(&h);
+	end_session();
 	X509_free(leaf);
 	leaf = NULL;
 	return 0;
@@ -70,18 +62,6 @@ static void begin(const char *hello_name)
 	handshake_start(&h);
 }
 
-static enum upstream_result run(void)
-{
-	for (unsigned i = 0; i < HANDSHAKE_ROUNDS; i++) {
-		enum upstream_result result = upstream_handshake(session);
-
-		if (result != UPSTREAM_WAIT)
-			return result;
-		handshake_turn(&h);
-	}
-	return UPSTREAM_WAIT;
-}
-
 static enum upstream_result prove(void)
 {
 	enum upstream_result result = upstream_prove(session);
@@ -91,15 +71,6 @@ static enum upstream_result prove(void)
 		result = upstream_prove(session);
 	}
 	return result;
-}
-
-/* The server's side may still have our last flight to read. */
-static bool finish_server(void)
-{
-	assert_int_equal(session_flush(session, SESSION_FLUSH_WRITTEN), SESSION_OK);
-	for (unsigned i = 0; i < 1000 && !SSL_is_init_finished(h.peer); i++)
-		handshake_turn(&h);
-	return SSL_is_init_finished(h.peer);
 }
 
 /* --- it works --- */
@@ -139,9 +110,9 @@ static void check_ready(int version, EVP_PKEY *key, const char *groups, uint16_t
 	SSL_CTX_set1_groups_list(h.context, groups);
 	SSL_CTX_set_alpn_select_cb(h.context, choose_http11, NULL);
 	begin("curl");
-	assert_int_equal(run(), UPSTREAM_READY);
+	assert_int_equal(shake_with_server(), UPSTREAM_READY);
 	check_chain();
-	assert_true(finish_server());
+	assert_true(finish_peer());
 	facts = session_facts(session);
 	assert_int_equal(facts.version, version);
 	assert_int_equal(facts.suite, SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(h.peer)));
@@ -179,7 +150,7 @@ static void test_pss(void **state)
 		SSL_CTX_set_dh_auto(h.context, 1);
 		assert_int_equal(SSL_CTX_set_cipher_list(h.context, suites[i % 2]), 1);
 		begin("openssl");
-		assert_int_equal(run(), UPSTREAM_READY);
+		assert_int_equal(shake_with_server(), UPSTREAM_READY);
 		assert_int_equal(SSL_get_signature_type_nid(h.peer, &nid), 1);
 		assert_int_equal(nid, EVP_PKEY_RSA_PSS);
 		teardown(NULL);
@@ -202,7 +173,7 @@ static void test_no_group(void **state)
 		assert_int_equal(SSL_CTX_set_cipher_list(h.context, cases[i].suite), 1);
 		SSL_CTX_set_dh_auto(h.context, 1);
 		begin("curl");
-		assert_int_equal(run(), UPSTREAM_READY);
+		assert_int_equal(shake_with_server(), UPSTREAM_READY);
 		assert_int_equal(session_facts(session).suite, cases[i].code);
 		assert_int_equal(session_facts(session).group, cases[i].code == 0xcca8 ? 29 : 0);
 		assert_null(session_facts(session).alpn);
@@ -265,7 +236,7 @@ static void check_request(int version, unsigned n_names)
 	ask(n_names, 0);
 	begin("curl");
 	n = read_hello(&ours);
-	assert_int_equal(run(), UPSTREAM_WANTS_CERTIFICATE);
+	assert_int_equal(shake_with_server(), UPSTREAM_WANTS_CERTIFICATE);
 	/* The server got one hello and not a byte more. */
 	assert_int_equal(BIO_number_read(SSL_get_rbio(h.peer)) + unread(), n);
 	assert_int_equal(session_facts(session).version, version);
@@ -276,9 +247,9 @@ static void check_request(int version, unsigned n_names)
 	if (n_names > 1)
 		assert_memory_equal(request->names[1], "CN=Client CA 1", 14);
 	/* To call on is to answer with an empty certificate. */
-	assert_int_equal(run(), UPSTREAM_READY);
+	assert_int_equal(shake_with_server(), UPSTREAM_READY);
 	check_chain();
-	assert_true(finish_server());
+	assert_true(finish_peer());
 	assert_null(SSL_get0_peer_certificate(h.peer));
 	assert_ptr_equal(upstream_request(session), request);
 	teardown(NULL);
@@ -307,15 +278,15 @@ static void test_proof(void **state)
 		ask(2, 0);
 		begin("curl");
 		n = read_hello(&ours);
-		assert_int_equal(run(), UPSTREAM_WANTS_CERTIFICATE);
+		assert_int_equal(shake_with_server(), UPSTREAM_WANTS_CERTIFICATE);
 		assert_int_equal(prove(), UPSTREAM_PROVEN);
 		assert_int_equal(prove(), UPSTREAM_PROVEN); /* nor is anything sent by asking */
 		assert_int_equal(BIO_number_read(SSL_get_rbio(h.peer)) + unread(), n);
 		check_chain();
 		/* To call on is to answer with an empty certificate, as without the proof. */
-		assert_int_equal(run(), UPSTREAM_READY);
+		assert_int_equal(shake_with_server(), UPSTREAM_READY);
 		check_chain();
-		assert_true(finish_server());
+		assert_true(finish_peer());
 		teardown(NULL);
 	}
 }
@@ -332,7 +303,7 @@ static void test_request_after_retry(void **state)
 	ask(1, 0);
 	begin("curl");
 	n = read_hello(&ours);
-	assert_int_equal(run(), UPSTREAM_WANTS_CERTIFICATE);
+	assert_int_equal(shake_with_server(), UPSTREAM_WANTS_CERTIFICATE);
 	/* The second is larger by the share's difference, and has a ChangeCipherSpec before it. */
 	assert_in_range(BIO_number_read(SSL_get_rbio(h.peer)) + unread(), 2 * n, 2 * n + 100);
 	assert_int_equal(session_facts(session).group, 24);
@@ -349,7 +320,7 @@ static void test_large_request(void **state)
 		serve(versions[i], ec_key, NULL);
 		ask(300, 0);
 		begin("curl");
-		assert_int_equal(run(), UPSTREAM_WANTS_CERTIFICATE);
+		assert_int_equal(shake_with_server(), UPSTREAM_WANTS_CERTIFICATE);
 		assert_non_null(upstream_request(session));
 		assert_int_not_equal(prove(), UPSTREAM_PROVEN); /* it cannot read on */
 		teardown(NULL);
@@ -367,16 +338,16 @@ static void test_insisting(void **state)
 	serve(TLS1_2_VERSION, ec_key, NULL);
 	ask(1, SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
 	begin("curl");
-	assert_int_equal(run(), UPSTREAM_WANTS_CERTIFICATE);
-	assert_int_equal(run(), UPSTREAM_REFUSED_OFFER);
+	assert_int_equal(shake_with_server(), UPSTREAM_WANTS_CERTIFICATE);
+	assert_int_equal(shake_with_server(), UPSTREAM_REFUSED_OFFER);
 	assert_int_equal(session_alert(session), 40);
 	teardown(NULL);
 	serve(TLS1_3_VERSION, ec_key, NULL);
 	ask(1, SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
 	begin("curl");
-	assert_int_equal(run(), UPSTREAM_WANTS_CERTIFICATE);
-	assert_int_equal(run(), UPSTREAM_READY);
-	(void)finish_server(); /* which refuses */
+	assert_int_equal(shake_with_server(), UPSTREAM_WANTS_CERTIFICATE);
+	assert_int_equal(shake_with_server(), UPSTREAM_READY);
+	(void)finish_peer(); /* which refuses */
 	for (unsigned i = 0; i < 1000 && io == SESSION_WAIT; i++) {
 		io = session_read(session, bytes, sizeof(bytes), &n);
 	}
@@ -394,13 +365,13 @@ static void test_refused(void **state)
 	serve(TLS1_2_VERSION, ec_key, NULL);
 	SSL_CTX_set_cipher_list(h.context, "aRSA"); /* with an EC certificate */
 	begin("curl");
-	assert_int_equal(run(), UPSTREAM_REFUSED_OFFER);
+	assert_int_equal(shake_with_server(), UPSTREAM_REFUSED_OFFER);
 	assert_int_equal(session_alert(session), 40);
 	teardown(NULL);
 	for (unsigned i = 0; i < N_OF(versions); i++) {
 		serve(versions[i], ed_key, NULL);
 		begin("curl");
-		assert_int_equal(run(), UPSTREAM_REFUSED_OFFER);
+		assert_int_equal(shake_with_server(), UPSTREAM_REFUSED_OFFER);
 		assert_int_equal(session_alert(session), 40);
 		teardown(NULL);
 	}
@@ -415,7 +386,7 @@ static void test_legacy(void **state)
 		serve(TLS1_1_VERSION, rsa_key, NULL);
 		SSL_CTX_set_cipher_list(h.context, "ALL:@SECLEVEL=0");
 		begin(hellos[i]);
-		assert_int_equal(run(), UPSTREAM_LEGACY_TLS);
+		assert_int_equal(shake_with_server(), UPSTREAM_LEGACY_TLS);
 		teardown(NULL);
 	}
 }
@@ -432,7 +403,7 @@ static void test_large_certificate(void **state)
 	for (unsigned i = 0; i < N_OF(versions); i++) {
 		serve(versions[i], ec_key, sans);
 		begin("curl");
-		assert_int_equal(run(), UPSTREAM_MESSAGE_TOO_LARGE);
+		assert_int_equal(shake_with_server(), UPSTREAM_MESSAGE_TOO_LARGE);
 		teardown(NULL);
 	}
 }
@@ -451,7 +422,7 @@ static void check_gone(bool by_reset, const void *last, size_t n, enum upstream_
 	if (n > 0)
 		assert_int_equal(send(h.peer_fd, last, n, 0), n);
 	handshake_drop(&h, by_reset);
-	assert_int_equal(run(), want);
+	assert_int_equal(shake_with_server(), want);
 	teardown(NULL);
 }
 
@@ -581,6 +552,5 @@ int main(void)
 #undef TEST
 	};
 
-	h = (struct handshake){ .sock = SOCK_NONE, .peer_fd = -1 };
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
