@@ -84,16 +84,9 @@ static enum leaf_key greet(uint16_t version, uint16_t suite, const char *alpn)
 		.hello = &hello, .message = message, .limits = TLS_LIMITS_NONE, .upstream = &facts
 	};
 	enum leaf_key key;
-	ssize_t n;
 
 	(void)SSL_do_handshake(h.peer);
-	socks_await(h.sock.fd);
-	socks_raise(&h.sock);
-	n = sock_peek(&h.sock, bytes, sizeof(bytes));
-	assert_true(n > 0);
-	assert_int_equal(hello_parse(bytes, (size_t)n, &hello), HELLO_WHOLE);
-	assert_int_equal(sock_recv(&h.sock, bytes, hello.wire_length), hello.wire_length);
-	offer.message_length = hello_message(bytes, hello.wire_length, message, sizeof(message));
+	offer.message_length = handshake_take_hello(&h.sock, bytes, message, &hello);
 	key = leaf_key_for(&hello, &offer.limits, &facts);
 	offer.leaf = leaves[key];
 	assert_int_equal(downstream_new(&h.sock, thread, &offer, &session), 0);

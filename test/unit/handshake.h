@@ -11,6 +11,7 @@
 
 #include "test/unit/chain.h"
 #include "test/unit/socks.h"
+#include "tls/downstream.h"
 #include "tls/hello.h"
 
 enum { HANDSHAKE_ROUNDS = 5000 };
@@ -97,6 +98,22 @@ static inline struct hello handshake_hello(const char *name)
 	fclose(file);
 	assert_int_equal(hello_parse(bytes, n, &hello), HELLO_WHOLE);
 	return hello;
+}
+
+/* A client's hello is peeked and taken off, as the engine does it; the length of its message. */
+static inline size_t handshake_take_hello(struct sock *sock, uint8_t bytes[HELLO_MAX],
+					  uint8_t message[DOWNSTREAM_HELLO_MAX],
+					  struct hello *ret_hello)
+{
+	ssize_t n;
+
+	socks_await(sock->fd);
+	socks_raise(sock);
+	n = sock_peek(sock, bytes, HELLO_MAX);
+	assert_true(n > 0);
+	assert_int_equal(hello_parse(bytes, (size_t)n, ret_hello), HELLO_WHOLE);
+	assert_int_equal(sock_recv(sock, bytes, ret_hello->wire_length), ret_hello->wire_length);
+	return hello_message(bytes, ret_hello->wire_length, message, DOWNSTREAM_HELLO_MAX);
 }
 
 #endif

@@ -202,16 +202,9 @@ static void greet(const struct peer_way *way)
 	struct downstream_offer offer = {
 		.hello = &hello, .message = message, .limits = TLS_LIMITS_NONE, .upstream = &facts
 	};
-	ssize_t n;
 
 	(void)peer_shake(peer);
-	socks_await(sock.fd);
-	socks_raise(&sock);
-	n = sock_peek(&sock, bytes, sizeof(bytes));
-	assert_true(n > 0);
-	assert_int_equal(hello_parse(bytes, (size_t)n, &hello), HELLO_WHOLE);
-	assert_int_equal(sock_recv(&sock, bytes, hello.wire_length), hello.wire_length);
-	offer.message_length = hello_message(bytes, hello.wire_length, message, sizeof(message));
+	offer.message_length = handshake_take_hello(&sock, bytes, message, &hello);
 	offer.leaf = leaves[leaf_key_for(&hello, &offer.limits, &facts)];
 	assert_int_equal(downstream_new(&sock, thread, &offer, &session), 0);
 }

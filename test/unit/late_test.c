@@ -37,21 +37,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void name_authorities(unsigned n)
-{
-	STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
-
-	for (unsigned i = 0; i < n; i++) {
-		X509_NAME *name = X509_NAME_new();
-		char text[64];
-
-		snprintf(text, sizeof(text), "Client CA %u%042u", i, 0);
-		chain_name(name, text);
-		sk_X509_NAME_push(names, name);
-	}
-	SSL_CTX_set_client_CA_list(h.context, names);
-}
-
 /* A session whose handshake is done on both sides. */
 static void open_session(int version, const char *hello_name, bool hears)
 {

@@ -125,17 +125,10 @@ static void greet(const struct visit *visit)
 					  .upstream = &facts,
 					  .tickets = visit->has_no_tickets ? NULL : tickets,
 					  .generation = visit->generation };
-	ssize_t n;
 
 	if (!visit->sends_early)
 		(void)SSL_do_handshake(h.peer);
-	socks_await(h.sock.fd);
-	socks_raise(&h.sock);
-	n = sock_peek(&h.sock, bytes, sizeof(bytes));
-	assert_true(n > 0);
-	assert_int_equal(hello_parse(bytes, (size_t)n, &hello), HELLO_WHOLE);
-	assert_int_equal(sock_recv(&h.sock, bytes, hello.wire_length), hello.wire_length);
-	offer.message_length = hello_message(bytes, hello.wire_length, message, sizeof(message));
+	offer.message_length = handshake_take_hello(&h.sock, bytes, message, &hello);
 	offer.leaf = leaves[visit->leaf][leaf_key_for(&hello, &offer.limits, &facts)];
 	assert_int_equal(downstream_new(&h.sock, thread, &offer, &session), 0);
 }

@@ -32,6 +32,22 @@ static inline void end_sessions(void)
 	tls_deinit();
 }
 
+/* A server is to ask for a certificate of one of `n` CAs. */
+static inline void name_authorities(unsigned n)
+{
+	STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+
+	for (unsigned i = 0; i < n; i++) {
+		X509_NAME *name = X509_NAME_new();
+		char text[64];
+
+		snprintf(text, sizeof(text), "Client CA %u%042u", i, 0);
+		chain_name(name, text);
+		sk_X509_NAME_push(names, name);
+	}
+	SSL_CTX_set_client_CA_list(h.context, names);
+}
+
 /* Both ends take turns, until ours has more to say than to wait. */
 static inline enum upstream_result shake_with_server(void)
 {

@@ -185,17 +185,7 @@ static void test_no_group(void **state)
 
 static void ask(unsigned n_names, int mode)
 {
-	STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
-
-	for (unsigned i = 0; i < n_names; i++) {
-		X509_NAME *name = X509_NAME_new();
-		char text[64];
-
-		snprintf(text, sizeof(text), "Client CA %u%042u", i, 0);
-		chain_name(name, text);
-		sk_X509_NAME_push(names, name);
-	}
-	SSL_CTX_set_client_CA_list(h.context, names);
+	name_authorities(n_names);
 	SSL_CTX_set_verify(h.context, SSL_VERIFY_PEER | mode, NULL);
 }
 
