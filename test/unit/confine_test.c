@@ -1,35 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Each case in a process of its own, which enters the filter and then tries: sandbox_test.c. */
+/* What the page's process may still do, by the store it works with. */
 #include "web/confine.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "learn/learn.h"
-#include "test/unit/cmocka_all.h"
-
-enum { ALLOWED, REFUSED, OTHERWISE };
+#include "test/unit/attempts.h"
 
 static char folder[] = "/tmp/postern-confine-XXXXXX";
 static char store[64];
-
-static int said(long r)
-{
-	return r >= 0 ? ALLOWED : errno == EPERM ? REFUSED : OTHERWISE;
-}
 
 /* --- what it is for --- */
 
@@ -54,11 +38,6 @@ static int try_accept(void)
 {
 	(void)accept4(STDIN_FILENO, NULL, NULL, SOCK_CLOEXEC);
 	return errno == EPERM ? REFUSED : ALLOWED;
-}
-
-static int try_read(void)
-{
-	return said(open("/etc/hosts", O_RDONLY | O_CLOEXEC));
 }
 
 /* All that the page does with it: what is decided is there when it is opened again. */
@@ -101,42 +80,6 @@ static int try_tcp(void)
 	return said(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
-static int try_local(void)
-{
-	return said(socket(AF_UNIX, SOCK_STREAM, 0));
-}
-
-static int try_raw(void)
-{
-	return said(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
-}
-
-static int try_netfilter(void)
-{
-	return said(socket(AF_NETLINK, SOCK_RAW, 12));
-}
-
-static int try_fork(void)
-{
-	long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-
-	if (pid == 0)
-		_exit(0);
-	return said(pid);
-}
-
-static int try_code(void)
-{
-	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return page == MAP_FAILED ? OTHERWISE : said(mprotect(page, 4096, PROT_READ | PROT_EXEC));
-}
-
-static int try_dumpable(void)
-{
-	return said(prctl(PR_SET_DUMPABLE, 1));
-}
-
 static int try_kill(void)
 {
 	return said(kill(getppid(), SIGCONT));
@@ -149,27 +92,13 @@ static int try_is_alive(void)
 										 : REFUSED;
 }
 
-static int try_exec(void)
-{
-	return said(execl("/bin/true", "true", (char *)NULL));
-}
-
-static int try_ptrace(void)
-{
-	return said(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
-}
-
-/* What became of the process: its exit code, or minus the signal. */
 static int fate_of(const char *with, int (*attempt)(void))
 {
 	pid_t pid = fork();
-	int status;
 
-	assert_true(pid >= 0);
 	if (pid == 0)
-		_exit(confine_enter(with) < 0 ? OTHERWISE + 1 : attempt());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+		_exit(confine_enter(with) < 0 ? NOT_ENTERED : attempt());
+	return fate_of_child(pid);
 }
 
 static void test_what_is_left(void **state)
