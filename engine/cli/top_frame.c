@@ -154,11 +154,8 @@ static void put_workers(struct text *text, const struct top *top)
 		text_add(text, "%6u  %11u  %8" PRIu64 "  %7.1f s  ", i, (unsigned)worker->n_open,
 			 metrics_get(&worker->block.counts[METRICS_ACCEPTED]),
 			 (double)metrics_get(&worker->block.counts[METRICS_CPU]) / 1e6);
-		if (beat == 0)
-			text_put(text, "none\n");
-		else
-			text_add(text, "%.1f s ago\n",
-				 top->now > beat ? (double)(top->now - beat) / 1000 : 0.0);
+		text_beat(text, beat, top->now);
+		text_put(text, "\n");
 	}
 	if (metrics->n_workers > WORKERS)
 		text_add(text, "   and %u more\n", metrics->n_workers - WORKERS);

@@ -216,11 +216,8 @@ static void write_workers(struct text *text, const struct overview *o)
 			 i, (unsigned)worker->n_open,
 			 metrics_get(&worker->block.counts[METRICS_ACCEPTED]),
 			 (double)metrics_get(&worker->block.counts[METRICS_CPU]) / 1e6);
-		if (beat == 0)
-			text_put(text, "none\n");
-		else
-			text_add(text, "%.1f s ago\n",
-				 o->now > beat ? (double)(o->now - beat) / 1000 : 0.0);
+		text_beat(text, beat, o->now);
+		text_put(text, "\n");
 	}
 	text_put(text, "</tbody></table></section>\n");
 }

@@ -128,3 +128,11 @@ void text_moment(struct text *text, uint64_t us)
 	strftime(people, sizeof(people), "%Y-%m-%d %H:%M:%S", &parts);
 	text_add(text, "<time datetime=\"%s\">%s</time>", machine, people);
 }
+
+void text_beat(struct text *text, uint64_t beat, uint64_t now)
+{
+	if (beat == 0)
+		text_put(text, "none");
+	else
+		text_add(text, "%.1f s ago", now > beat ? (double)(now - beat) / 1000 : 0.0);
+}

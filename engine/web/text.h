@@ -33,5 +33,7 @@ void text_plain(struct text *text, const char *string);
 void text_query(struct text *text, const char *string);
 /* A moment, us since 1970, as HTML; 0 is "never". */
 void text_moment(struct text *text, uint64_t us);
+/* How long before `now` a process gave its last sign of life, both in ms; 0 is "none". */
+void text_beat(struct text *text, uint64_t beat, uint64_t now);
 
 #endif
