@@ -4,6 +4,7 @@
 import contextlib
 import functools
 import json
+import os
 import subprocess
 import unittest
 
@@ -25,6 +26,17 @@ def each_family(test):
             with self.subTest(family=family):
                 test(self, family)
     return both
+
+
+def check_table(test, page, table, name="table"):
+    """That the page has it between its marks. With POSTERN_WRITE in the environment it is put there."""
+    begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    before, _, rest = page.read_text().partition(begin)
+    found, _, after = rest.partition(end)
+    if os.environ.get("POSTERN_WRITE"):
+        page.write_text(before + begin + table + end + after)
+    else:
+        test.assertEqual(found, table)
 
 
 class LabTest(unittest.TestCase):

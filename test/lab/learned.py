@@ -88,10 +88,10 @@ def server_context(pki, certificate, version, asks=ssl.CERT_NONE):
 
 
 class SlowEnd(wire.TlsEnd):
-    """A client that has to think before its second flight, as for a PIN."""
+    """A client that thinks before its second flight: calls `think`, as if that asked for a PIN."""
 
-    def __init__(self, end, context, seconds, **options):
-        self._seconds = seconds
+    def __init__(self, end, context, think, **options):
+        self._think = think
         self._flights = 0
         super().__init__(end, context, **options)
 
@@ -99,7 +99,7 @@ class SlowEnd(wire.TlsEnd):
         if self._outgoing.pending:
             self._flights += 1
             if self._flights == 2:
-                time.sleep(self._seconds)
+                self._think()
         super()._flush()
 
 

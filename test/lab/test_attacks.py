@@ -7,6 +7,7 @@ What else was built against them is shown in test_learning.py and test_client_ce
 
 import json
 import ssl
+import time
 import unittest
 
 import clients
@@ -460,6 +461,9 @@ class SlowUser(LearnedTest):
         for version in VERSIONS:
             cls.nginx.requiring(f"card{version}.example", f"ssl_protocols TLSv1.{version[1]};")
 
+    def _think(self):
+        time.sleep(self.SECONDS)
+
     @each_family
     def test_second_flight(self, family):
         for version in VERSIONS:
@@ -467,7 +471,7 @@ class SlowUser(LearnedTest):
             for fate in (("learn", REQUESTED), ("pass", "learned")):
                 with self.subTest(version=version, fate=fate):
                     end, port = self.connect(host, family)
-                    tls = learned.SlowEnd(end, self.make_context(), self.SECONDS, server_hostname=host)
+                    tls = learned.SlowEnd(end, self.make_context(), self._think, server_hostname=host)
                     tls.send(f"GET / HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
                     body = tls.receive_all().partition(b"\r\n\r\n")[2]
                     self.assertIn("CN=Alice", json.loads(body)["client_dn"])

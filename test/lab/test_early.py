@@ -61,22 +61,6 @@ class Server:
             self.gate.set()
 
 
-class PatientEnd(wire.TlsEnd):
-    """A client that goes on with its second flight when it is told to."""
-
-    def __init__(self, end, context, is_time, **options):
-        self._is_time = is_time
-        self._flights = 0
-        super().__init__(end, context, **options)
-
-    def _flush(self):
-        if self._outgoing.pending:
-            self._flights += 1
-            if self._flights == 2:
-                self._is_time()
-        super()._flush()
-
-
 class Early(LearnedTest):
     SETTINGS = {"workers": 1, "downstream": {"greet_early": True}, "http": {"events": True}}  # each worker knows its own
 
@@ -171,12 +155,15 @@ class Early(LearnedTest):
         host, server = self.server("slow")
         pause = 0.2
 
+        def think():
+            time.sleep(pause)
+
         def seconds(expected):
             with server.closed():
                 opener = threading.Timer(pause, server.gate.set)
                 began = time.monotonic()
                 opener.start()
-                tls, port = self.begin(host, kind=lambda *how, **options: SlowEnd(*how, pause, **options))
+                tls, port = self.begin(host, kind=lambda *how, **options: SlowEnd(*how, think, **options))
                 tls.send(REQUEST)
                 tls.receive()
                 took = time.monotonic() - began
@@ -320,12 +307,12 @@ class Early(LearnedTest):
                 end, port = self.connect(host)
                 calls = len(server.calls)
 
-                def is_time():
+                def think():
                     wait_until(lambda: len(server.calls) > calls, "a call")
                     server.last()
 
                 with self.assertRaises(ssl.SSLError) as caught:
-                    PatientEnd(end, self.context(version), is_time, server_hostname=host).receive()
+                    SlowEnd(end, self.context(version), think, server_hostname=host).receive()
                 self.assertEqual(caught.exception.reason, INTERNAL_ERROR)
                 end.close()
                 self.assert_early(self.engine.connection(port), True, ("block", "server_changed"))

@@ -6,13 +6,12 @@ with it. With POSTERN_WRITE in the environment the page is written instead.
 """
 
 import collections
-import os
 import re
 import unittest
 
 import clients
 import servers
-from case import FAMILIES
+from case import FAMILIES, check_table
 from lab import REPOSITORY
 from learned import LearnedTest
 
@@ -127,7 +126,7 @@ class Matrix(LearnedTest):
         self.settle()
         tables = ["\n".join(self.rows(result, family)) for family, result in results.items()]
         self.assertEqual(tables[0], tables[1])  # IPv4 and IPv6
-        self.compare(tables[0])
+        check_table(self, PAGE, tables[0])
 
     def assert_works(self, case, attempts):
         """Whoever is asked in the handshake and has a certificate need not try again."""
@@ -145,15 +144,6 @@ class Matrix(LearnedTest):
                 "a certificate" if case.has_certificate else "none", *map(said, attempts),
                 self.learned(host_of(case), family))
             yield f"| {' | '.join(row)} |"
-
-    def compare(self, table):
-        begin, end = "<!-- table -->\n", "\n<!-- end of table -->"
-        before, _, rest = PAGE.read_text().partition(begin)
-        found, _, after = rest.partition(end)
-        if os.environ.get("POSTERN_WRITE"):
-            PAGE.write_text(before + begin + table + end + after)
-        else:
-            self.assertEqual(found, table)
 
 
 if __name__ == "__main__":

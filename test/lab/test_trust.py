@@ -25,7 +25,7 @@ import warnings
 import clients
 import servers
 import wire
-from case import LabTest
+from case import LabTest, check_table
 from lab import REPOSITORY, wait_until
 from pki import AUTHORITY, REAL_CA, Certificate, openssl
 
@@ -752,7 +752,8 @@ class Trust(LabTest):
             rows.extend(more())
         rows.extend(ELSEWHERE)
         rows.sort(key=lambda found: int(re.search(r"\d+", found[0])[0]))
-        self.compare("\n".join(f"| {' | '.join(cells)} |" for cells in (HEAD, ["---"] * len(HEAD), *rows)))
+        table = "\n".join(f"| {' | '.join(cells)} |" for cells in (HEAD, ["---"] * len(HEAD), *rows))
+        check_table(self, PAGE, table, "table V")
 
     def test_unsupported_is_blocked(self):
         """What passes because the engine cannot handle it is blocked if the owner wants that."""
@@ -760,15 +761,6 @@ class Trust(LabTest):
             for each in ROWS:
                 if each.fate == PASS:
                     self.cells(each.host, BLOCK, each.reason, each.only)
-
-    def compare(self, table):
-        begin, end = "<!-- table V -->\n", "\n<!-- end of table V -->"
-        before, _, rest = PAGE.read_text().partition(begin)
-        found, _, after = rest.partition(end)
-        if os.environ.get("POSTERN_WRITE"):
-            PAGE.write_text(before + begin + table + end + after)
-        else:
-            self.assertEqual(found, table)
 
 
 def _der(certificate):
