@@ -232,3 +232,28 @@ enum splice_result splice_move(struct splice *splice, struct pipe_pool *pool, st
 	}
 	return SPLICE_AGAIN;
 }
+
+enum splice_result splice_pour(struct splice *splice, struct pipe_pool *pool, struct sock *from,
+			       struct sock *to, int *ret_errno)
+{
+	for (unsigned i = 0; i < SHARE; i++) {
+		enum splice_result result;
+
+		if (!pipe_is_at_hand(splice, pool)) {
+			*ret_errno = EMFILE;
+			return SPLICE_READ_ERROR;
+		}
+		result = fill(splice, pool, from, ret_errno);
+		if (splice->is_ended)
+			result = SPLICE_ENDED;
+		splice->is_ended = false;
+		if (splice->in_pipe == 0) {
+			pipe_return(splice, pool);
+			return result;
+		}
+		result = drain(splice, to, ret_errno);
+		if (result != SPLICE_AGAIN)
+			return result;
+	}
+	return SPLICE_AGAIN;
+}

@@ -54,6 +54,14 @@ enum { SPLICE_SCRATCH = 16384 };
 enum splice_result splice_move(struct splice *splice, struct pipe_pool *pool, struct sock *from,
 			       struct sock *to, uint8_t *scratch, int *ret_errno);
 
+/*
+ * The same by a pipe alone, of sockets whose bytes the kernel opens and seals (tls/kernel.h): it
+ * moves no other records than data, and an end may be none. SPLICE_READ_ERROR, SPLICE_ENDED: the
+ * caller looks what comes next, and the pipe is empty.
+ */
+enum splice_result splice_pour(struct splice *splice, struct pipe_pool *pool, struct sock *from,
+			       struct sock *to, int *ret_errno);
+
 /* Gives the pipe back; with bytes in it, it is closed instead. */
 void splice_deinit(struct splice *splice, struct pipe_pool *pool);
 

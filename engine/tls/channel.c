@@ -6,12 +6,13 @@
  * the caller's. Writing: records are sealed into another buffer, and channel_flush() sends that. So
  * there is no copy but by the ciphers, a system call moves up to four records, an answer leaves in
  * one segment with the close_notify behind it, and while nothing is under way neither buffer is
- * there. What is sealed counts as written.
+ * there. What is sealed counts as written. Where the kernel has taken over, channel_kernel.c has the
+ * same steps.
  *
  * After the handshake other records are few: alerts, tickets, updates of keys, requests to begin
  * anew. A peer that sends many of them and no data is at something else, and is cut off.
  */
-#include "tls/channel.h"
+#include "tls/channel_self.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,47 +27,6 @@ enum {
 	IDLE_RECORDS = 64,   /* in a row that bring no data */
 	MESSAGE_MAX = 32768, /* of the handshake, put together from records */
 	MESSAGE_HEADER = 4,
-};
-
-enum {
-	ALERT_WARNING = 1,
-	ALERT_FATAL = 2,
-	CLOSE_NOTIFY = 0,
-	UNEXPECTED_MESSAGE = 10,
-	BAD_RECORD_MAC = 20,
-	RECORD_OVERFLOW = 22,
-	ILLEGAL_PARAMETER = 47,
-	DECODE_ERROR = 50,
-	INTERNAL_ERROR = 80,
-	USER_CANCELED = 90,
-	NO_RENEGOTIATION = 100,
-};
-
-enum {
-	HELLO_REQUEST = 0,
-	CLIENT_HELLO = 1,
-	NEW_SESSION_TICKET = 4,
-	CERTIFICATE_REQUEST = 13,
-	KEY_UPDATE = 24,
-};
-
-struct channel {
-	struct channel_options its;
-	struct buffer *in;   /* records as received; NULL: none */
-	struct outbox out;   /* records that are to be sent */
-	struct buffer *data; /* content for which the caller had no room; NULL: none */
-	uint8_t *message;    /* of the handshake, so far; owned */
-	size_t n_message;
-	unsigned idle;           /* records without data, in a row */
-	bool has_spoken;         /* anything came that was not wrong */
-	bool is_closed;          /* close_notify came */
-	bool is_ended;           /* FIN came */
-	bool is_asked;           /* for a certificate */
-	bool is_notified;        /* our close_notify is among what is sealed */
-	enum session_io failure; /* SESSION_OK: none */
-	uint8_t alert;
-	const char *error;
-	char text[64];
 };
 
 int channel_new(const struct channel_options *options, struct channel **ret_channel)
@@ -117,7 +77,7 @@ void channel_free(struct channel *channel)
 
 /* --- writing --- */
 
-static enum session_io socket_failed(struct channel *channel, int error)
+enum session_io channel_socket_failed(struct channel *channel, int error)
 {
 	snprintf(channel->text, sizeof(channel->text), "%s", strerror(error));
 	channel->error = channel->text;
@@ -126,15 +86,20 @@ static enum session_io socket_failed(struct channel *channel, int error)
 
 enum session_io channel_flush(struct channel *channel, enum session_flush which)
 {
-	int r = outbox_flush(&channel->out, which);
+	int r;
 
+	if (channel->has_kernel_writes)
+		return channel_kernel_flush(channel);
+	r = outbox_flush(&channel->out, which);
 	if (r == -EAGAIN)
 		return SESSION_WAIT;
-	return r < 0 ? socket_failed(channel, -r) : SESSION_OK;
+	return r < 0 ? channel_socket_failed(channel, -r) : SESSION_OK;
 }
 
 static bool seal(struct channel *channel, uint8_t type, const uint8_t *bytes, size_t n)
 {
+	if (channel->has_kernel_writes)
+		return channel_kernel_seal(channel, type, bytes, n);
 	return outbox_seal(&channel->out, channel->its.writes, type, bytes, n);
 }
 
@@ -151,11 +116,10 @@ static bool send_key_update(struct channel *channel)
 	const uint8_t bytes[] = { KEY_UPDATE, 0, 0, 1, 0 };
 
 	return seal(channel, PROTECT_HANDSHAKE, bytes, sizeof(bytes)) &&
-	       protect_update(channel->its.writes) == 0;
+	       (channel->has_kernel_writes || protect_update(channel->its.writes) == 0);
 }
 
-/* The peer broke TLS, or we cannot go on: it is told, as far as that is possible. */
-static enum session_io fail(struct channel *channel, uint8_t alert, const char *error)
+enum session_io channel_fail(struct channel *channel, uint8_t alert, const char *error)
 {
 	channel->error = error;
 	channel->failure = SESSION_ERROR;
@@ -188,16 +152,29 @@ enum session_io channel_write(struct channel *channel, const uint8_t *bytes, siz
 	if (io != SESSION_OK)
 		return io;
 	if (protect_is_worn(channel->its.writes) && !send_key_update(channel))
-		return fail(channel, INTERNAL_ERROR, "no memory");
+		return channel_fail(channel, INTERNAL_ERROR, "no memory");
+	if (channel->has_kernel_writes)
+		return channel_kernel_write(channel, bytes, n, ret_n);
 	while (most > 0 && outbox_has_room(&channel->out, most) &&
 	       seal(channel, PROTECT_DATA, bytes + sealed, most)) {
 		sealed += most;
 		most = n - sealed < PROTECT_CONTENT_MAX ? n - sealed : PROTECT_CONTENT_MAX;
 	}
 	if (sealed == 0)
-		return fail(channel, INTERNAL_ERROR, "no memory");
+		return channel_fail(channel, INTERNAL_ERROR, "no memory");
 	*ret_n = sealed;
 	return SESSION_OK;
+}
+
+enum session_io channel_refresh(struct channel *channel)
+{
+	enum session_io io = channel_flush(channel, SESSION_FLUSH_ALL);
+
+	if (io != SESSION_OK || !protect_is_worn(channel->its.writes))
+		return io;
+	if (!send_key_update(channel))
+		return channel_fail(channel, INTERNAL_ERROR, "no memory");
+	return channel_flush(channel, SESSION_FLUSH_ALL);
 }
 
 enum session_io channel_close_notify(struct channel *channel)
@@ -207,7 +184,7 @@ enum session_io channel_close_notify(struct channel *channel)
 	if (io != SESSION_OK || channel->is_notified || channel->failure != SESSION_OK)
 		return io;
 	if (!send_alert(channel, ALERT_WARNING, CLOSE_NOTIFY))
-		return fail(channel, INTERNAL_ERROR, "no memory");
+		return channel_fail(channel, INTERNAL_ERROR, "no memory");
 	channel->is_notified = true;
 	return SESSION_OK;
 }
@@ -219,8 +196,8 @@ static enum session_io take_alert(struct channel *channel, const uint8_t *bytes,
 	bool is_13 = channel->its.version > TLS1_2;
 
 	if (n != 2) /* RFC 8446 section 5.1 has a name for the empty one */
-		return fail(channel, n == 0 ? UNEXPECTED_MESSAGE : DECODE_ERROR,
-			    "an alert of another size");
+		return channel_fail(channel, n == 0 ? UNEXPECTED_MESSAGE : DECODE_ERROR,
+				    "an alert of another size");
 	if (bytes[1] == CLOSE_NOTIFY) {
 		channel->is_closed = true;
 		return SESSION_CLOSED;
@@ -237,13 +214,17 @@ static enum session_io take_key_update(struct channel *channel, struct reader bo
 	uint8_t request = reader_u8(&body);
 
 	if (!reader_ok(&body) || reader_left(&body) > 0)
-		return fail(channel, DECODE_ERROR, "a KeyUpdate of another size");
+		return channel_fail(channel, DECODE_ERROR, "a KeyUpdate of another size");
 	if (request > 1)
-		return fail(channel, ILLEGAL_PARAMETER, "a KeyUpdate that asks for nothing known");
+		return channel_fail(channel, ILLEGAL_PARAMETER,
+				    "a KeyUpdate that asks for nothing known");
 	if (!is_last) /* RFC 8446 section 5.1: nothing under the old key may follow it */
-		return fail(channel, UNEXPECTED_MESSAGE, "a KeyUpdate with something behind it");
-	if (protect_update(channel->its.reads) < 0 || (request == 1 && !send_key_update(channel)))
-		return fail(channel, INTERNAL_ERROR, "no memory");
+		return channel_fail(channel, UNEXPECTED_MESSAGE,
+				    "a KeyUpdate with something behind it");
+	if (protect_update(channel->its.reads) < 0 ||
+	    (channel->has_kernel_reads && channel_kernel_renew(channel) < 0) ||
+	    (request == 1 && !send_key_update(channel)))
+		return channel_fail(channel, INTERNAL_ERROR, "no memory");
 	return channel_flush(channel, SESSION_FLUSH_WRITTEN) == SESSION_RESET ? SESSION_RESET
 									      : SESSION_OK;
 }
@@ -257,7 +238,7 @@ static enum session_io ask(struct channel *channel)
 static enum session_io refuse_renegotiation(struct channel *channel)
 {
 	if (!send_alert(channel, ALERT_WARNING, NO_RENEGOTIATION))
-		return fail(channel, INTERNAL_ERROR, "no memory");
+		return channel_fail(channel, INTERNAL_ERROR, "no memory");
 	return channel_flush(channel, SESSION_FLUSH_WRITTEN) == SESSION_RESET ? SESSION_RESET
 									      : SESSION_OK;
 }
@@ -282,7 +263,8 @@ static enum session_io take_message(struct channel *channel, uint8_t type, struc
 	} else if (type == CLIENT_HELLO && !its->is_upstream) {
 		return refuse_renegotiation(channel);
 	}
-	return fail(channel, UNEXPECTED_MESSAGE, "a message of the handshake after its end");
+	return channel_fail(channel, UNEXPECTED_MESSAGE,
+			    "a message of the handshake after its end");
 }
 
 /* A request that is too large to be read is one all the same. */
@@ -295,7 +277,7 @@ static enum session_io too_large(struct channel *channel)
 		drop_message(channel);
 		return ask(channel);
 	}
-	return fail(channel, UNEXPECTED_MESSAGE, "a message that is too large");
+	return channel_fail(channel, UNEXPECTED_MESSAGE, "a message that is too large");
 }
 
 static bool append_message(struct channel *channel, const uint8_t *bytes, size_t n)
@@ -314,9 +296,10 @@ static bool append_message(struct channel *channel, const uint8_t *bytes, size_t
 static enum session_io take_handshake(struct channel *channel, const uint8_t *bytes, size_t n)
 {
 	if (n == 0)
-		return fail(channel, UNEXPECTED_MESSAGE, "an empty record of the handshake");
+		return channel_fail(channel, UNEXPECTED_MESSAGE,
+				    "an empty record of the handshake");
 	if (!append_message(channel, bytes, n))
-		return fail(channel, INTERNAL_ERROR, "no memory");
+		return channel_fail(channel, INTERNAL_ERROR, "no memory");
 	for (;;) {
 		struct reader r = reader_of(channel->message, channel->n_message);
 		uint8_t type = reader_u8(&r);
@@ -341,21 +324,24 @@ static enum session_io take_handshake(struct channel *channel, const uint8_t *by
 
 /* --- reading --- */
 
-static enum session_io receive(struct channel *channel)
+/* At most so many bytes. */
+static enum session_io receive(struct channel *channel, size_t most)
 {
 	struct buffer *in = channel->in;
+	size_t room;
 	ssize_t n;
 
 	if (!in)
 		in = channel->in = buffer_borrow(channel->its.pool);
 	if (!in)
-		return fail(channel, INTERNAL_ERROR, "no memory");
+		return channel_fail(channel, INTERNAL_ERROR, "no memory");
 	if (in->begin > 0) {
 		memmove(in->bytes, in->bytes + in->begin, in->end - in->begin);
 		in->end -= in->begin;
 		in->begin = 0;
 	}
-	n = sock_recv(channel->its.sock, in->bytes + in->end, sizeof(in->bytes) - in->end);
+	room = sizeof(in->bytes) - in->end;
+	n = sock_recv(channel->its.sock, in->bytes + in->end, most < room ? most : room);
 	if (n > 0) {
 		in->end += (size_t)n;
 		return SESSION_OK;
@@ -365,9 +351,15 @@ static enum session_io receive(struct channel *channel)
 	if (n == -EAGAIN)
 		return SESSION_WAIT;
 	if (n < 0)
-		return socket_failed(channel, (int)-n);
+		return channel_socket_failed(channel, (int)-n);
 	channel->is_ended = true;
 	return SESSION_TRUNCATED;
+}
+
+/* Up to the end of the record, or of its header, which says where that is. */
+static size_t missing(size_t there, int length)
+{
+	return (length > 0 ? (size_t)length : PROTECT_HEADER_SIZE) - there;
 }
 
 /* Until a whole record is there. */
@@ -380,14 +372,14 @@ static enum session_io await_record(struct channel *channel, size_t *ret_length)
 		enum session_io io;
 
 		if (length < 0)
-			return fail(channel, UNEXPECTED_MESSAGE, "not a record");
+			return channel_fail(channel, UNEXPECTED_MESSAGE, "not a record");
 		if (length > PROTECT_SIZE_MAX)
-			return fail(channel, RECORD_OVERFLOW, "a record that is too large");
+			return channel_fail(channel, RECORD_OVERFLOW, "a record that is too large");
 		if (length > 0 && (size_t)length <= there) {
 			*ret_length = (size_t)length;
 			return SESSION_OK;
 		}
-		io = receive(channel);
+		io = receive(channel, channel->awaits_kernel ? missing(there, length) : SIZE_MAX);
 		if (io != SESSION_OK)
 			return io;
 	}
@@ -397,9 +389,9 @@ static enum session_io take_record(struct channel *channel, uint8_t type, const 
 				   size_t n)
 {
 	if (++channel->idle > IDLE_RECORDS)
-		return fail(channel, UNEXPECTED_MESSAGE, "too many records without data");
+		return channel_fail(channel, UNEXPECTED_MESSAGE, "too many records without data");
 	if (channel->n_message > 0 && type != PROTECT_HANDSHAKE)
-		return fail(channel, UNEXPECTED_MESSAGE, "a message that is interrupted");
+		return channel_fail(channel, UNEXPECTED_MESSAGE, "a message that is interrupted");
 	switch (type) {
 	case PROTECT_DATA: /* empty */
 		return SESSION_OK;
@@ -408,38 +400,52 @@ static enum session_io take_record(struct channel *channel, uint8_t type, const 
 	case PROTECT_HANDSHAKE:
 		return take_handshake(channel, bytes, n);
 	default:
-		return fail(channel, UNEXPECTED_MESSAGE, "a record of another type");
+		return channel_fail(channel, UNEXPECTED_MESSAGE, "a record of another type");
 	}
 }
 
-/*
- * Opens the next record, into `bytes` if they are enough for any content. *ret_n: content that is
- * data, 0 when it was something else.
- */
-static enum session_io open_next(struct channel *channel, uint8_t *bytes, size_t *ret_n)
+static enum session_io open_record(struct channel *channel, uint8_t *bytes, uint8_t *ret_type,
+				   size_t *ret_n)
 {
 	struct buffer *in;
 	size_t length = 0;
-	uint8_t type = 0;
 	enum session_io io = await_record(channel, &length);
 
 	if (io != SESSION_OK)
 		return io;
 	in = channel->in;
-	switch (protect_open(channel->its.reads, in->bytes + in->begin, length, bytes, &type,
+	switch (protect_open(channel->its.reads, in->bytes + in->begin, length, bytes, ret_type,
 			     ret_n)) {
 	case PROTECT_OPENED:
 		break;
 	case PROTECT_FORGED:
-		return fail(channel, BAD_RECORD_MAC, "a record that does not authenticate");
+		return channel_fail(channel, BAD_RECORD_MAC, "a record that does not authenticate");
 	case PROTECT_TOO_BIG:
-		return fail(channel, RECORD_OVERFLOW, "a record that is too large");
+		return channel_fail(channel, RECORD_OVERFLOW, "a record that is too large");
 	case PROTECT_BROKEN:
-		return fail(channel, UNEXPECTED_MESSAGE, "a record that cannot be");
+		return channel_fail(channel, UNEXPECTED_MESSAGE, "a record that cannot be");
 	}
 	in->begin += length;
 	if (in->begin == in->end)
 		buffer_return(channel->its.pool, &channel->in);
+	return SESSION_OK;
+}
+
+/*
+ * Opens the next record, into `bytes`, which are enough for any content. *ret_n: content that is
+ * data, 0 when it was something else.
+ */
+static enum session_io open_next(struct channel *channel, uint8_t *bytes, size_t n, size_t *ret_n)
+{
+	uint8_t type = 0;
+	enum session_io io;
+
+	if (channel->awaits_kernel)
+		channel_kernel_take_reads(channel);
+	io = channel->has_kernel_reads ? channel_kernel_open(channel, bytes, n, &type, ret_n)
+				       : open_record(channel, bytes, &type, ret_n);
+	if (io != SESSION_OK)
+		return io;
 	channel->has_spoken = true;
 	if (type == PROTECT_DATA && *ret_n > 0 && channel->n_message == 0) {
 		channel->idle = 0;
@@ -453,23 +459,24 @@ static enum session_io open_next(struct channel *channel, uint8_t *bytes, size_t
 /* After close_notify nothing counts but the FIN (RFC 8446 section 6.1). */
 static enum session_io await_fin(struct channel *channel)
 {
-	uint8_t ignored[512];
+	uint8_t ignored[512], type = PROTECT_DATA;
 	ssize_t n;
 
 	buffer_return(channel->its.pool, &channel->in);
 	do {
-		n = sock_recv(channel->its.sock, ignored, sizeof(ignored));
-	} while (n > 0);
+		n = channel->has_kernel_reads
+			    ? kernel_recv(channel->its.sock, ignored, sizeof(ignored), &type)
+			    : sock_recv(channel->its.sock, ignored, sizeof(ignored));
+	} while (n > 0 || (n == 0 && channel->has_kernel_reads && type != 0));
 	if (n == -EAGAIN)
 		return SESSION_WAIT;
 	if (n < 0)
-		return socket_failed(channel, (int)-n);
+		return channel_socket_failed(channel, (int)-n);
 	channel->is_ended = true;
 	return SESSION_TRUNCATED;
 }
 
-/* Whether it is over already, and how. */
-static enum session_io state_of(struct channel *channel)
+enum session_io channel_state(struct channel *channel)
 {
 	if (channel->failure != SESSION_OK)
 		return channel->failure;
@@ -483,15 +490,15 @@ static enum session_io state_of(struct channel *channel)
 /* Content that is kept, after which there is some, or the session waits or ends. */
 static enum session_io keep_data(struct channel *channel)
 {
-	enum session_io io = state_of(channel);
+	enum session_io io = channel_state(channel);
 
 	while (!channel->data && io == SESSION_OK) {
 		size_t n = 0;
 
 		channel->data = buffer_borrow(channel->its.pool);
 		if (!channel->data)
-			return fail(channel, INTERNAL_ERROR, "no memory");
-		io = open_next(channel, channel->data->bytes, &n);
+			return channel_fail(channel, INTERNAL_ERROR, "no memory");
+		io = open_next(channel, channel->data->bytes, sizeof(channel->data->bytes), &n);
 		channel->data->end = n;
 		if (n == 0)
 			buffer_return(channel->its.pool, &channel->data);
@@ -524,11 +531,11 @@ enum session_io channel_read(struct channel *channel, uint8_t *bytes, size_t n, 
 	}
 	if (channel->data)
 		return give_data(channel, bytes, n, ret_n);
-	io = state_of(channel);
+	io = channel_state(channel);
 	while (io == SESSION_OK) {
 		size_t length = 0;
 
-		io = open_next(channel, bytes, &length);
+		io = open_next(channel, bytes, n, &length);
 		if (length > 0) {
 			*ret_n = length;
 			return SESSION_OK;
@@ -547,7 +554,7 @@ enum session_io channel_hear(struct channel *channel)
 	io = channel->has_spoken ? SESSION_OK : keep_data(channel);
 
 	if (channel->failure != SESSION_OK || channel->is_asked)
-		return state_of(channel);
+		return channel_state(channel);
 	return io == SESSION_WAIT && channel->has_spoken ? SESSION_OK : io;
 }
 

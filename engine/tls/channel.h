@@ -5,6 +5,7 @@
 #include "base/reader.h"
 #include "base/sock.h"
 #include "tls/buffer.h"
+#include "tls/kernel_probe.h"
 #include "tls/protect.h"
 #include "tls/session.h"
 
@@ -39,8 +40,19 @@ enum session_io channel_write(struct channel *channel, const uint8_t *bytes, siz
 			      size_t *ret_n);
 enum session_io channel_flush(struct channel *channel, enum session_flush which);
 enum session_io channel_close_notify(struct channel *channel);
+/* All is sent, and the key is not worn. */
+enum session_io channel_refresh(struct channel *channel);
 /* As session_refuse(). */
 void channel_refuse(struct channel *channel, uint8_t alert);
+
+enum session_io channel_drain(struct channel *channel);
+/* As those of the session, see session.h. */
+int channel_read_by_kernel(struct channel *channel, enum kernel_tls ability);
+int channel_write_by_kernel(struct channel *channel, enum kernel_tls ability);
+bool channel_gives_data(struct channel *channel);
+void channel_gave_data(struct channel *channel);
+void channel_took_data(struct channel *channel, size_t n);
+enum session_io channel_socket_failed(struct channel *channel, int error);
 
 /* The last fatal alert received. */
 uint8_t channel_alert(const struct channel *channel);

@@ -25,11 +25,11 @@
 enum {
 	TLS1_2 = 0x0303,
 	TLS1_3 = 0x0304,
-	IV_SIZE = 12,
+	IV_SIZE = PROTECT_IV_SIZE,
 	SALT_SIZE = 4, /* of GCM's IV in TLS 1.2 */
 	EXPLICIT_SIZE = 8,
-	TAG_SIZE = 16,
-	KEY_MAX = 32,
+	TAG_SIZE = PROTECT_TAG_SIZE,
+	KEY_MAX = PROTECT_KEY_MAX,
 	/* RFC 8446 section 5.5 allows 2^24.5 full records of AES-GCM. */
 	WORN_AT = 1 << 24,
 };
@@ -60,6 +60,7 @@ struct protect {
 	const struct suite *suite;
 	uint64_t sequence;
 	uint64_t used; /* records under this key */
+	uint8_t key[KEY_MAX];
 	uint8_t iv[IV_SIZE];
 	uint8_t secret[PROTECT_SECRET_MAX]; /* TLS 1.3: what the next key comes from */
 	size_t n_secret;
@@ -88,6 +89,7 @@ static int set_key(struct protect *protect, const uint8_t key[KEY_MAX])
 {
 	int r;
 
+	memcpy(protect->key, key, protect->suite->key_size);
 	if (protect->suite->is_gcm)
 		r = mbedtls_gcm_setkey(&protect->gcm, MBEDTLS_CIPHER_ID_AES, key,
 				       protect->suite->key_size * 8U);
@@ -205,6 +207,21 @@ int protect_update(struct protect *protect)
 bool protect_is_worn(const struct protect *protect)
 {
 	return protect->version == TLS1_3 && protect->used >= WORN_AT;
+}
+
+void protect_wear(struct protect *protect, uint64_t records)
+{
+	protect->used += records;
+}
+
+void protect_export(const struct protect *protect, struct protect_state *ret_state)
+{
+	*ret_state = (struct protect_state){ .version = protect->version,
+					     .is_gcm = protect->suite->is_gcm,
+					     .key_size = protect->suite->key_size,
+					     .sequence = protect->sequence };
+	memcpy(ret_state->key, protect->key, sizeof(ret_state->key));
+	memcpy(ret_state->iv, protect->iv, sizeof(ret_state->iv));
 }
 
 /* --- one record --- */

@@ -24,8 +24,12 @@ enum {
 	PROTECT_CONTENT_MAX = 16384,
 	PROTECT_FRAGMENT_MAX = PROTECT_CONTENT_MAX + 256, /* of TLS 1.3; AEAD in TLS 1.2 adds 24 */
 	PROTECT_SIZE_MAX = PROTECT_HEADER_SIZE + PROTECT_FRAGMENT_MAX,
-	PROTECT_OVERHEAD_MAX = PROTECT_HEADER_SIZE + 8 + 16, /* of what is sealed here */
+	PROTECT_TAG_SIZE = 16,
+	PROTECT_OVERHEAD_MAX =
+		PROTECT_HEADER_SIZE + 8 + PROTECT_TAG_SIZE, /* of what is sealed here */
 	PROTECT_SECRET_MAX = 48,
+	PROTECT_KEY_MAX = 32,
+	PROTECT_IV_SIZE = 12,
 };
 
 /* What a handshake leaves behind. */
@@ -78,5 +82,18 @@ int protect_update(struct protect *protect);
 
 /* So many records were sealed or opened with this key that it should be updated. */
 bool protect_is_worn(const struct protect *protect);
+
+/* What another record layer goes on with (tls/kernel.h). */
+struct protect_state {
+	uint16_t version;
+	bool is_gcm; /* or else ChaCha20-Poly1305 */
+	uint8_t key_size;
+	uint8_t key[PROTECT_KEY_MAX]; /* to be wiped, as is the rest */
+	uint8_t iv[PROTECT_IV_SIZE];  /* of GCM in TLS 1.2: the four bytes that are not sent */
+	uint64_t sequence;            /* of the next record */
+};
+void protect_export(const struct protect *protect, struct protect_state *ret_state);
+/* It sealed so many records meanwhile. */
+void protect_wear(struct protect *protect, uint64_t records);
 
 #endif

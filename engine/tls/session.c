@@ -191,6 +191,49 @@ void session_refuse(struct session *session, uint8_t alert)
 		mbed_refuse(session, alert);
 }
 
+enum session_io session_drain(struct session *session)
+{
+	return session->channel ? channel_drain(session->channel) : SESSION_OK;
+}
+
+bool session_asks_again(const struct session *session)
+{
+	return session->sock->writable;
+}
+
+/* --- the kernel's record layer --- */
+
+int session_read_by_kernel(struct session *session, enum kernel_tls ability)
+{
+	return session->channel ? channel_read_by_kernel(session->channel, ability) : -ENOTSUP;
+}
+
+int session_write_by_kernel(struct session *session, enum kernel_tls ability)
+{
+	return session->channel ? channel_write_by_kernel(session->channel, ability) : -ENOTSUP;
+}
+
+bool session_gives_data(struct session *session)
+{
+	return !session->is_request_late && channel_gives_data(session->channel);
+}
+
+enum session_io session_takes_data(struct session *session)
+{
+	return session->is_request_late ? SESSION_WAIT : channel_refresh(session->channel);
+}
+
+void session_spliced(struct session *from, struct session *to, size_t n)
+{
+	channel_gave_data(from->channel);
+	channel_took_data(to->channel, n);
+}
+
+enum session_io session_splice_failed(struct session *session, int error)
+{
+	return channel_socket_failed(session->channel, error);
+}
+
 /* --- facts --- */
 
 struct session_facts session_facts(const struct session *session)

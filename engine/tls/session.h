@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/sock.h"
+#include "tls/kernel_probe.h"
 
 /*
  * One TLS session over one socket, after its handshake: the plaintext goes in and out here. Made by
@@ -80,6 +81,33 @@ enum session_io session_close_notify(struct session *session);
  * nothing may be done with it afterwards.
  */
 void session_refuse(struct session *session, uint8_t alert);
+
+/*
+ * After session_flush(): waits until all of it is TCP's. Only then may the socket be shut or
+ * closed, where the kernel writes.
+ */
+enum session_io session_drain(struct session *session);
+/* It has just answered SESSION_WAIT, and no event comes: it is to be asked again soon. */
+bool session_asks_again(const struct session *session);
+
+/*
+ * --- the kernel's record layer (tls/kernel.h) ---
+ *
+ * From now on the kernel opens what the peer sends, or seals what is written. All functions above
+ * go on as ever; besides, data may now be moved from or to the socket with splice(2). 1: it does;
+ * 0: not yet, something is half read or half sent, try again later; or -errno: it never will.
+ */
+int session_read_by_kernel(struct session *session, enum kernel_tls ability);
+int session_write_by_kernel(struct session *session, enum kernel_tls ability);
+
+/* Whether what comes next may be spliced. What splice(2) cannot move, session_read() can. */
+bool session_gives_data(struct session *session);
+/* SESSION_OK: what is written may be spliced; nothing else has to be sent first. */
+enum session_io session_takes_data(struct session *session);
+/* So much was spliced from one to the other. */
+void session_spliced(struct session *from, struct session *to, size_t n);
+/* splice(2) could not write; as session_write() would have answered. */
+enum session_io session_splice_failed(struct session *session, int error);
 
 struct session_facts session_facts(const struct session *session);
 /* The server's key signed the handshake: in all but the suites TLS_RSA_*, where it decrypts. */
