@@ -17,7 +17,7 @@
  */
 
 enum {
-	METRICS_MAGIC = 0x706f6d32, /* "pom2": changes with the layout */
+	METRICS_MAGIC = 0x706f6d33, /* "pom3": changes with the layout */
 
 	/* Room for the lists of policy/reason.h and learn/entry.h: conn/count.c compares. */
 	METRICS_FATES = 4,
@@ -57,6 +57,7 @@ enum {
 	X(METRICS_CERTGEN_LOST)  /* no answer: certgen went away */                                \
 	X(METRICS_LEAF_CACHED)   /* leaves that were there already */                              \
 	X(METRICS_GREETED_EARLY) /* clients, while their server answered */                        \
+	X(METRICS_KERNEL_TLS)    /* ways of connections that it carries from then on */            \
 	X(METRICS_CPU)           /* us of processor time of the thread */
 
 /* Alerts: the events of this type (doc/events.md), and what happens to the door. */

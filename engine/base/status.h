@@ -16,7 +16,7 @@
  */
 
 enum {
-	STATUS_MAGIC = 0x706f7333, /* "pos3": changes with the layout */
+	STATUS_MAGIC = 0x706f7334, /* "pos4": changes with the layout */
 	STATUS_WORKERS = 128,
 	STATUS_BEAT_MS = 500,   /* a worker that can accept says so at least this often */
 	STATUS_STALE_MS = 1500, /* a beat older than this is none */
@@ -72,6 +72,7 @@ struct status {
 	status_word has_capture_files, has_capture_listener, has_key_log;
 	status_word capture_clients;
 	status_count capture_packets, capture_dropped, capture_lost;
+	status_word kernel_tls;  /* 0: not wanted; or 1 + enum kernel_tls: what the kernel can do */
 	status_count unrecorded; /* forged leaves given out but not recorded, since it started */
 	status_count reloads, reload_failures; /* of the one that accepts; ever */
 	status_count turned; /* a beat: every worker's loop turned since, able to accept or not */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "cli/cli.h"
+#include "tls/kernel_probe.h"
 
 static void format_moment(uint64_t us, char text[64])
 {
@@ -78,6 +79,9 @@ static void print_text(const struct status *status, enum status_door door, const
 	       (unsigned long long)status->quic_reject);
 	printf("not judged        %llu new connections since the rules were loaded\n",
 	       (unsigned long long)status->unjudged);
+	if (status->kernel_tls > 0)
+		printf("kernel TLS        %s\n",
+		       kernel_tls_text((enum kernel_tls)(status->kernel_tls - 1)));
 	if (status->unrecorded)
 		printf("not recorded      %llu forged certificates since the engine started\n",
 		       (unsigned long long)status->unrecorded);
@@ -130,13 +134,24 @@ static json_t *json_of(const struct status *status, enum status_door door, const
 		status_why_text((enum status_why)status->failed_why));
 }
 
+/* Absent where it is not wanted. */
+static void set_kernel_tls(json_t *json, const struct status *status)
+{
+	if (status->kernel_tls > 0)
+		json_object_set_new(
+			json, "kernel_tls",
+			json_string(kernel_tls_text((enum kernel_tls)(status->kernel_tls - 1))));
+}
+
 static int print_json(const struct status *status, enum status_door door, const char *why)
 {
 	json_t *json = json_of(status, door, why);
 	char *text;
 
-	if (json)
+	if (json) {
 		set_records(json, status);
+		set_kernel_tls(json, status);
+	}
 	text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	if (text)
 		puts(text);

@@ -17,6 +17,7 @@
 #include "conn/learning.h"
 #include "conn/outcome.h"
 #include "conn/report.h"
+#include "conn/shortcut.h"
 #include "conn/watch.h"
 #include "conn/worker.h"
 #include "net/tproxy.h"
@@ -96,10 +97,11 @@ static enum conn_state move(struct conn *c, unsigned way, enum relay_result *ret
 	bool from_client = way == TO_SERVER;
 	enum session_io io = SESSION_OK;
 
-	*ret_result = relay_move(&c->relay[way], &c->worker->buffers,
-				 from_client ? c->downstream : c->upstream,
-				 from_client ? c->upstream : c->downstream,
-				 from_client ? c->server.fd : c->client.fd, &io);
+	if (!shortcut_move(c, way, ret_result, &io))
+		*ret_result = relay_move(&c->relay[way], &c->worker->buffers,
+					 from_client ? c->downstream : c->upstream,
+					 from_client ? c->upstream : c->downstream,
+					 from_client ? c->server.fd : c->client.fd, &io);
 	switch (*ret_result) {
 	case RELAY_READ_FAILED:
 		return relay_failed(c, from_client, io);
@@ -181,7 +183,8 @@ enum conn_state carry_relay(struct conn *c)
 	if (results[TO_SERVER] == RELAY_ENDED && results[TO_CLIENT] == RELAY_ENDED)
 		return CONN_CLOSED;
 	prolong(c,
-		c->relay[TO_SERVER].bytes + c->relay[TO_CLIENT].bytes +
+		c->relay[TO_SERVER].bytes + c->relay[TO_CLIENT].bytes + c->splice[TO_SERVER].bytes +
+			c->splice[TO_CLIENT].bytes +
 			(c->exchanges ? exchanges_bytes(c->exchanges) : 0),
 		config_of(c)->timeouts.idle);
 	return CONN_RELAYING;

@@ -84,6 +84,11 @@ void count_traffic(struct conn *conn)
 	}
 }
 
+void count_shortcut(struct conn *conn)
+{
+	metrics_add(&block_of(conn)->counts[METRICS_KERNEL_TLS], 1);
+}
+
 void count_connection(struct conn *conn)
 {
 	struct metrics_block *block = block_of(conn);

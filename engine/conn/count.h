@@ -16,6 +16,8 @@ void count_step(struct conn *conn, enum conn_state next, uint64_t us);
 void count_greeted_early(struct conn *conn);
 /* Bytes that flowed since the last call. */
 void count_traffic(struct conn *conn);
+/* The kernel carries one way of it from now on. */
+void count_shortcut(struct conn *conn);
 /* Its end. */
 void count_connection(struct conn *conn);
 

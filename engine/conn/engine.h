@@ -56,7 +56,8 @@ struct engine {
 	struct status *status;   /* shared with the other processes */
 	struct metrics *metrics; /* as well */
 	struct redirects redirects;
-	int gate_line; /* for told_send(); -1: none */
+	int gate_line;          /* for told_send(); -1: none */
+	atomic_uint kernel_tls; /* enum kernel_tls: what this kernel can do, if it is wanted */
 	unsigned n_workers;
 	unsigned room; /* connections that the limit on descriptors has room for */
 	atomic_uint n_connections;

@@ -273,6 +273,21 @@ static enum session_io drain(struct relay *relay, struct session *to)
 	return SESSION_OK;
 }
 
+bool relay_is_plain(const struct relay *relay)
+{
+	return !relay->is_held && !relay->keeps_head && !relay->filter && !relay->inspection &&
+	       !relay->is_closed && !relay->is_finished && !is_failure(relay->io);
+}
+
+enum session_io relay_flush(struct relay *relay, struct relay_pool *pool, struct session *to)
+{
+	enum session_io io = drain(relay, to);
+
+	if (io == SESSION_OK)
+		buffer_return(relay, pool);
+	return io;
+}
+
 /* Everything read was written: tell the other side what the end was. */
 static enum session_io finish(struct relay *relay, struct session *to, int to_fd)
 {
@@ -286,6 +301,10 @@ static enum session_io finish(struct relay *relay, struct session *to, int to_fd
 	if (relay->is_finished && !relay->is_shut) {
 		enum session_io io = session_flush(to, SESSION_FLUSH_LAST);
 
+		if (io == SESSION_OK) {
+			io = session_drain(to);
+			relay->is_pressing = io == SESSION_WAIT && session_asks_again(to);
+		}
 		if (io != SESSION_OK)
 			return io;
 		(void)shutdown(to_fd, SHUT_WR);
@@ -398,7 +417,7 @@ static enum relay_result move_some(struct relay *relay, struct relay_pool *pool,
 	if (io == SESSION_OK && sends)
 		io = session_flush(to, SESSION_FLUSH_WRITTEN);
 	if (io == SESSION_WAIT)
-		return RELAY_WAIT;
+		return relay->is_pressing ? RELAY_AGAIN : RELAY_WAIT;
 	if (io != SESSION_OK) {
 		*ret_io = io;
 		return RELAY_WRITE_FAILED;

@@ -21,6 +21,9 @@ enum {
 	RELAY_BUFFER = 3 * 16384 + SESSION_READ_ROOM,
 };
 
+/* Whether the kernel carries it in the relay's place, see conn/shortcut.h. */
+enum shortcut { SHORTCUT_NONE, SHORTCUT_OPEN, SHORTCUT_IMPOSSIBLE };
+
 struct exchanges;
 struct inspection;
 
@@ -48,6 +51,7 @@ struct relay {
 	bool is_finished; /* FIN came */
 	bool is_notified; /* close_notify was sent on */
 	bool is_shut;     /* FIN was sent on */
+	bool is_pressing; /* the end is on its way, and no event will say that it has gone */
 	uint64_t bytes;   /* written, in all */
 	bool is_held;     /* what is read is looked at before it is written */
 	bool keeps_head;
@@ -57,6 +61,7 @@ struct relay {
 	struct inspection *inspection; /* who looks on; NULL: nobody */
 	unsigned way;                  /* for those */
 	bool has_shown_end;
+	enum shortcut shortcut;
 };
 
 enum relay_result {
@@ -108,6 +113,11 @@ bool relay_is_drained(const struct relay *relay);
 
 /* From now on what is read is shown as that of `way` (conn/inspect.h); NULL: to nobody. */
 void relay_show(struct relay *relay, struct inspection *inspection, unsigned way);
+
+/* It goes on, and nobody wants to see its bytes: they may take another way (conn/shortcut.h). */
+bool relay_is_plain(const struct relay *relay);
+/* Writes what was read, and reads nothing. As session_write(). */
+enum session_io relay_flush(struct relay *relay, struct relay_pool *pool, struct session *to);
 
 /* Wipes and gives back the buffer. */
 void relay_deinit(struct relay *relay, struct relay_pool *pool);

@@ -27,6 +27,7 @@
 #include "daemon/listeners.h"
 #include "daemon/privilege.h"
 #include "policy/load.h"
+#include "tls/kernel_probe.h"
 
 enum {
 	DESCRIPTORS_PER_CONNECTION = 2,
@@ -120,6 +121,26 @@ static int set_recorder(struct recorder *recorder, const struct config *config)
 	return r;
 }
 
+/* With the rights of those who will use it. */
+static void set_kernel_tls(struct engine *engine, const struct config *config)
+{
+	enum kernel_tls ability = KERNEL_TLS_NONE;
+	const char *why;
+
+	if (config->tls.kernel) {
+		ability = kernel_tls_probe(&why);
+		if (ability == KERNEL_TLS_NONE)
+			log_warning("tls.kernel: this kernel has no TLS (%s): the engine seals and "
+				    "opens every record itself",
+				    why);
+		else
+			log_info("tls.kernel: %s%s%s", kernel_tls_text(ability), *why ? "; " : "",
+				 why);
+	}
+	atomic_store(&engine->kernel_tls, ability);
+	engine->status->kernel_tls = config->tls.kernel ? 1 + ability : 0;
+}
+
 /* Everything that is read with the rights the engine keeps, so that a reload can read it too. */
 static int prepare(struct running *run, struct config *config)
 {
@@ -135,6 +156,7 @@ static int prepare(struct running *run, struct config *config)
 		return r;
 	}
 	pthread_mutex_init(&engine->lock, NULL);
+	set_kernel_tls(engine, config);
 	run->first_flow = clock_wall_us();
 	atomic_init(&engine->n_flows, run->first_flow);
 	r = open_outputs(engine, config);
@@ -270,6 +292,7 @@ static bool reload(struct running *run)
 	learned_set_options(engine->learned, &options);
 	pinned = pinned_options(config);
 	pinned_set_options(engine->pinned, &pinned);
+	set_kernel_tls(engine, config);
 	engine_set_settings(engine, settings);
 	for (unsigned i = 0; i < run->n_workers; i++)
 		review_ask(&run->workers[i]);
@@ -445,6 +468,8 @@ int run_engine(const struct run *given)
 	int r;
 
 	privilege_raise_descriptors();
+	if (config->tls.kernel)
+		kernel_tls_load();
 	run.workers = calloc(run.n_workers, sizeof(*run.workers));
 	if (!run.workers || signals < 0 ||
 	    privilege_drop(config->user, CAP_NET_RAW, config->core_dumps) < 0) {

@@ -58,6 +58,7 @@ struct config {
 		enum tls_version minimum_version;
 		struct codepoints suites, groups, signature_algorithms;
 		enum on_downgrade downgrade;
+		bool kernel;
 		char key_log[CONFIG_PATH_MAX]; /* "none": they are not written */
 	} tls;
 	struct {

@@ -36,6 +36,8 @@
 	  "how its ends sign the handshake")                                                       \
 	X("tls.downgrade", tls.downgrade, on_downgrade, "log",                                     \
 	  "the client offers post-quantum key exchange, and the engine has none")                  \
+	X("tls.kernel", tls.kernel, boolean, "false",                                              \
+	  "whether the kernel carries what nobody looks at (kernel TLS)")                          \
 	X("upstream.trust_store", upstream.trust_store, path,                                      \
 	  "/etc/ssl/certs/ca-certificates.crt", "the CAs that servers are verified against")       \
 	X("upstream.crls", upstream.crls, optional_path, "\"\"",                                   \

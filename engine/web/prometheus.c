@@ -200,6 +200,11 @@ static void write_bytes(struct writing *w)
 				 fates[f], ways[i], metrics_get(&w->sum.bytes[f][i]));
 }
 
+static void write_kernel_tls(struct writing *w)
+{
+	put(w, metrics_get(&w->sum.counts[METRICS_KERNEL_TLS]));
+}
+
 static void write_handshakes(struct writing *w)
 {
 	static const char *const legs[] = { "upstream", "downstream" };

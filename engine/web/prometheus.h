@@ -42,6 +42,8 @@
 	  "The same connections, by how they ended.")                                              \
 	X(bytes, "postern_bytes_total", "counter",                                                 \
 	  "Bytes carried, while they flow; of intercepted connections the plaintext.")             \
+	X(kernel_tls, "postern_kernel_tls_total", "counter",                                       \
+	  "Ways of intercepted connections that the kernel carried from then on.")                 \
 	X(handshakes, "postern_handshakes_total", "counter",                                       \
 	  "TLS handshakes of the engine that came to their end.")                                  \
 	X(handshake, "postern_handshake_seconds", "histogram",                                     \

@@ -132,6 +132,7 @@ static void check_defaults(const struct config *config)
 	assert_true(config->downstream.tickets);
 	assert_false(config->downstream.greet_early);
 	assert_true(config->upstream.resumption);
+	assert_false(config->tls.kernel);
 	assert_int_equal(config->client_certificate.requested, ACTION_PASS);
 	assert_int_equal(config->on_failure, ON_FAILURE_CLOSED);
 	assert_int_equal(config->learn.ttl, 12 * 3600000);
@@ -176,6 +177,8 @@ static void test_every_kind(void **state)
 				      "  untrusted_key: /un.key\n"
 				      "upstream: {invalid: mirror, resumption: false}\n"
 				      "downstream: {tickets: false, greet_early: true}\n"
+
+				      "tls: {kernel: true}\n"
 				      "default: pass\n"
 				      "hello: {no_sni: block}\n"
 				      "on_failure: open\n"
@@ -202,6 +205,7 @@ static void test_every_kind(void **state)
 	assert_false(config->downstream.tickets);
 	assert_true(config->downstream.greet_early);
 	assert_false(config->upstream.resumption);
+	assert_true(config->tls.kernel);
 	assert_int_equal(decide(config, "any.example").action, ACTION_PASS);
 	assert_int_equal(config->hello.no_sni, ACTION_BLOCK);
 	assert_int_equal(config->on_failure, ON_FAILURE_OPEN);
