@@ -366,6 +366,66 @@ static void test_without_pipe(void **state)
 	assert_int_equal(move(TO_SERVER, &error), SPLICE_ENDED);
 }
 
+static enum splice_result pour(int *ret_errno)
+{
+	socks_raise(&inner[0]);
+	socks_raise(&inner[1]);
+	return splice_pour(&splices[TO_SERVER], &pool, &inner[0], &inner[1], ret_errno);
+}
+
+/* Every byte, by a pipe alone; at the end it asks, and tells nobody. */
+static void test_pour(void **state)
+{
+	const size_t all = 3000001;
+	enum splice_result result = SPLICE_WAIT;
+	size_t fed = 0, got = 0;
+	int error = 0;
+
+	(void)state;
+	while (result != SPLICE_ENDED) {
+		if (fed < all)
+			fed += feed(client, fed, all - fed);
+		else
+			shutdown(client, SHUT_WR);
+		result = pour(&error);
+		assert_true(result == SPLICE_WAIT || result == SPLICE_AGAIN ||
+			    result == SPLICE_ENDED);
+		assert_false(check(server, &got));
+	}
+	while (got < all)
+		assert_false(check(server, &got));
+	assert_int_equal(splices[TO_SERVER].bytes, all);
+	assert_int_equal(pour(&error), SPLICE_ENDED); /* again, as often as it is asked */
+	assert_false(splices[TO_SERVER].has_pipe);
+	assert_false(check(server, &got)); /* no FIN */
+}
+
+/* What cannot be spliced, or not without descriptors, is the caller's to read. */
+static void test_pour_refused(void **state)
+{
+	struct rlimit limit, none;
+	uint8_t got[8];
+	int error = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	assert_int_equal(send(client, "abc", 3, 0), 3);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(pour(&error), SPLICE_READ_ERROR);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(error, EMFILE);
+	assert_int_equal(recv(inner[0].fd, got, sizeof(got), 0), 3);
+	assert_int_equal(send(client, "abc", 3, 0), 3);
+	sock_reset(&(struct sock){ .fd = client });
+	client = -1;
+	while (pour(&error) != SPLICE_READ_ERROR)
+		;
+	assert_int_equal(error, ECONNRESET);
+	assert_false(splices[TO_SERVER].has_pipe);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,7 +433,7 @@ int main(void)
 		TEST(test_both_ways),     TEST(test_idle),  TEST(test_half_close),
 		TEST(test_back_pressure), TEST(test_share), TEST(test_read_error),
 		TEST(test_write_error),   TEST(test_pool),  TEST(test_limit),
-		TEST(test_without_pipe),
+		TEST(test_without_pipe),  TEST(test_pour),  TEST(test_pour_refused),
 #undef TEST
 	};
 

@@ -9,7 +9,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lab")]
 
-DEFAULT = ("test_native",)
+DEFAULT = ("test_native", "test_kernel_tls")
 
 
 class Result(unittest.TestResult):
