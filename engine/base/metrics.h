@@ -133,7 +133,6 @@ int metrics_create(const char *path, const char *words, unsigned n_workers, bool
 /* To read it; -EPROTO: another version's. */
 int metrics_open(const char *path, const char *words, const struct metrics **ret_metrics);
 void metrics_close(const struct metrics *metrics);
-
 static inline void metrics_add(metrics_count *count, uint64_t n)
 {
 	atomic_fetch_add_explicit(count, n, memory_order_relaxed);

@@ -6,8 +6,8 @@
  * the caller's. Writing: records are sealed into another buffer, and channel_flush() sends that. So
  * there is no copy but by the ciphers, a system call moves up to four records, an answer leaves in
  * one segment with the close_notify behind it, and while nothing is under way neither buffer is
- * there. What is sealed counts as written. Where the kernel has taken over, channel_kernel.c has the
- * same steps.
+ * there. What is sealed counts as written. Where the kernel has taken over, channel_kernel.c has
+ * the same steps.
  *
  * After the handshake other records are few: alerts, tickets, updates of keys, requests to begin
  * anew. A peer that sends many of them and no data is at something else, and is cut off.

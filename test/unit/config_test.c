@@ -177,7 +177,6 @@ static void test_every_kind(void **state)
 				      "  untrusted_key: /un.key\n"
 				      "upstream: {invalid: mirror, resumption: false}\n"
 				      "downstream: {tickets: false, greet_early: true}\n"
-
 				      "tls: {kernel: true}\n"
 				      "default: pass\n"
 				      "hello: {no_sni: block}\n"
