@@ -74,7 +74,7 @@ def answer(end, context):
 
 
 class KernelTls(LabTest):
-    SETTINGS = {"tls": {"kernel": True}}
+    SETTINGS = {"tls": {"kernel": True}, "timeouts": {"silent": "30s", "hello": "30s"}}
 
     @classmethod
     def make_servers(cls):
