@@ -73,7 +73,7 @@ static void test_families(void **state)
 
 static void test_long_names(void **state)
 {
-	char name[300] = "";
+	char name[LEARN_HOST_MAX] = "";
 	struct entry entry;
 
 	(void)state;
